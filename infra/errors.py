@@ -81,7 +81,8 @@ class GatewayError(Exception):
 class BadRequest(GatewayError):
     """The request cannot be understood or is not allowed to say this."""
 
-    status, type, code = 400, "invalid_request_error", None
+    status, type = 400, "invalid_request_error"
+    code: str | None = None
 
 
 class ContextTooLong(BadRequest):

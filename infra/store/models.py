@@ -1,7 +1,8 @@
 """The tables as Tortoise sees them, for the catalogue, the admin functions and queries.
 
 The tables are made by `migrations/`, which also holds what an ORM cannot say (CHECKs, triggers). Money columns
-(`User.balance`, `held`, `seq`, `Request` and `Entry` rows) are written by the ledger's writer alone: here they are only read.
+(`User.balance`, `held`, `seq`, `Request` and `Entry` rows) are written by the ledger's writer alone: here they are
+only read.
 Times are microseconds since 1970 in UTC; amounts are nano-units; `*_json` columns hold JSON text.
 """
 
@@ -100,6 +101,8 @@ class Request(Model):
     charged = fields.BigIntField(default=0)
     shortfall = fields.BigIntField(default=0)
     refunded = fields.BigIntField(default=0)
+    progress = fields.BigIntField(default=0)
+    """What the last checkpoint of a running stream would cost, in nano-units."""
     basis = fields.CharField(12, null=True)
     units_json = fields.TextField(default="{}")
     """{"input": 32, "output": 5, "cached": 0, …}: fields of Units, only those that are not 0."""

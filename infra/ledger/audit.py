@@ -1,0 +1,175 @@
+"""Proves the balances from the ledger (LEDGER.md "Audit"). It only reads: a repair is an adjustment by a person."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from infra.metering.price import PriceList, Units, cost_nano
+from infra.store.database import Store
+from infra.units import show_money
+
+_PAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it must be."""
+
+    rule: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What was checked and what was found; clean when `findings` is empty. Amounts are nano-units."""
+
+    users: int
+    entries: int
+    requests: int
+    repriced: int
+    balance_total: int
+    held_total: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything adds up."""
+        return not self.findings
+
+
+_CHECKS: tuple[tuple[str, str, str], ...] = (
+    (
+        "balance = sum of entries",
+        "SELECT u.id AS subject, u.balance AS is_, COALESCE(SUM(CASE WHEN e.credit = 'user:' || u.id THEN e.amount"
+        " ELSE -e.amount END), 0) AS should FROM users u LEFT JOIN entries e ON e.user_id = u.id"
+        " GROUP BY u.id, u.balance HAVING u.balance <> COALESCE(SUM(CASE WHEN e.credit = 'user:' || u.id THEN e.amount"
+        " ELSE -e.amount END), 0)",
+        "the balance is {is_}, its entries add up to {should}",
+    ),
+    (
+        "held = sum of open holds",
+        "SELECT u.id AS subject, u.held AS is_, COALESCE(SUM(r.held), 0) AS should FROM users u LEFT JOIN requests r"
+        " ON r.user_id = u.id AND r.state IN ('HELD', 'STREAMING') GROUP BY u.id, u.held"
+        " HAVING u.held <> COALESCE(SUM(r.held), 0)",
+        "{is_} is held, the open requests hold {should}",
+    ),
+    (
+        "entries are numbered without a gap",
+        "SELECT u.id AS subject, u.seq AS is_, COUNT(e.id) AS should FROM users u LEFT JOIN entries e"
+        " ON e.user_id = u.id GROUP BY u.id, u.seq HAVING u.seq <> COUNT(e.id) OR COALESCE(MAX(e.seq), 0) <> u.seq",
+        "the account counts {steps} entries, {rows} exist or their numbers have a gap",
+    ),
+    (
+        "balance_after is exact",
+        "SELECT subject, is_, should FROM (SELECT id AS subject, balance_after AS is_, SUM(CASE WHEN credit = 'user:' ||"
+        " user_id THEN amount ELSE -amount END) OVER (PARTITION BY user_id ORDER BY seq) AS should FROM entries) AS run"
+        " WHERE is_ <> should",
+        "the entry says {is_} afterwards, the entries up to it add up to {should}",
+    ),
+    (
+        "every charge has its entry",
+        "SELECT r.id AS subject, r.charged AS is_, COALESCE(SUM(e.amount), 0) AS should FROM requests r LEFT JOIN"
+        " entries e ON e.request_id = r.id AND e.kind = 'usage' GROUP BY r.id, r.charged, r.state"
+        " HAVING r.charged <> COALESCE(SUM(e.amount), 0) OR COUNT(e.id) > 1 OR (r.state <> 'SETTLED' AND COUNT(e.id) > 0)",
+        "the request was charged {is_}, its entries say {should}",
+    ),
+    (
+        "every usage entry has its request",
+        "SELECT e.id AS subject, e.amount AS is_, 0 AS should FROM entries e LEFT JOIN requests r ON r.id ="
+        " e.request_id WHERE e.kind = 'usage' AND r.id IS NULL",
+        "an entry of {is_} belongs to no request",
+    ),
+    (
+        "refunds match their request",
+        "SELECT r.id AS subject, r.refunded AS is_, COALESCE(SUM(e.amount), 0) AS should FROM requests r LEFT JOIN"
+        " entries e ON e.request_id = r.id AND e.kind = 'refund' GROUP BY r.id, r.refunded"
+        " HAVING r.refunded <> COALESCE(SUM(e.amount), 0)",
+        "{is_} is noted as refunded, the entries say {should}",
+    ),
+    (
+        "debit and credit are one user's and one of ours",
+        "SELECT id AS subject, amount AS is_, 0 AS should FROM entries WHERE (debit LIKE 'user:%') ="
+        " (credit LIKE 'user:%')",
+        "an entry of {is_} does not move between a user and the house",
+    ),
+)
+
+
+async def audit(store: Store, *, reprice: bool = False) -> AuditReport:
+    """Runs every check; with `reprice` also recomputes each settled request's amount from units × price version."""
+    findings = [
+        Finding(rule, str(row["subject"]), _text(text, int(row["is_"]), int(row["should"])))
+        for rule, sql, text in _CHECKS
+        for row in await store.rows(sql)
+    ]
+    findings += await _orphans(store)
+    repriced = 0
+    if reprice:
+        repriced, wrong = await _reprice(store)
+        findings += wrong
+    counts = (
+        await store.rows(
+            "SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM entries) AS entries,"
+            " (SELECT COUNT(*) FROM requests) AS requests, (SELECT COALESCE(SUM(balance), 0) FROM users) AS balance,"
+            " (SELECT COALESCE(SUM(held), 0) FROM users) AS held"
+        )
+    )[0]
+    return AuditReport(
+        users=int(counts["users"]),
+        entries=int(counts["entries"]),
+        requests=int(counts["requests"]),
+        repriced=repriced,
+        balance_total=int(counts["balance"]),
+        held_total=int(counts["held"]),
+        findings=tuple(findings),
+    )
+
+
+def _text(text: str, found: int, should: int) -> str:
+    return text.format(is_=show_money(found), should=show_money(should), steps=found, rows=should)
+
+
+async def _orphans(store: Store) -> list[Finding]:
+    """Open requests whose process has been dead for longer than the 20 s in which somebody must have resolved them."""
+    now = "(extract(epoch FROM clock_timestamp()) * 1000000)"
+    if store.dialect == "sqlite":
+        now = "(CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER))"
+    rows = await store.rows(
+        "SELECT r.id FROM requests r LEFT JOIN instances i ON i.id = r.instance WHERE r.state IN ('HELD', 'STREAMING')"
+        f" AND COALESCE(i.lease_until_us, 0) < {now} - 20000000"
+    )
+    return [Finding("no open request of a dead process", row["id"], "its process is gone") for row in rows]
+
+
+async def _reprice(store: Store) -> tuple[int, list[Finding]]:
+    prices = {
+        row["id"]: PriceList.of(msgspec.json.decode(row["price_json"]))
+        for row in await store.rows("SELECT id, price_json FROM price_versions")
+    }
+    last, checked, findings = "", 0, []
+    while True:
+        rows = await store.rows(
+            "SELECT id, price_id, units_json, charged, shortfall, basis FROM requests WHERE state = 'SETTLED' AND id > ?"
+            f" ORDER BY id LIMIT {_PAGE}",
+            last,
+        )
+        if not rows:
+            return checked, findings
+        checked += len(rows)
+        last = rows[-1]["id"]
+        findings += list(_off(rows, prices))
+
+
+def _off(rows: list[dict[str, object]], prices: dict[str, PriceList]) -> Iterator[Finding]:
+    for row in rows:
+        price = prices.get(str(row["price_id"]))
+        if price is None:
+            yield Finding("units x price = amount", str(row["id"]), f"its price version {row['price_id']} is gone")
+            continue
+        should = cost_nano(price, Units(**msgspec.json.decode(str(row["units_json"]))))
+        found = int(str(row["charged"])) + int(str(row["shortfall"]))
+        if found != should:
+            text = f"{show_money(found)} was billed, units times price is {show_money(should)}"
+            yield Finding("units x price = amount", str(row["id"]), text)

@@ -1,0 +1,31 @@
+"""What the writer needs of a database: commit a batch of operations, whole or not at all."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from infra.ledger.operations import Operation, Result
+
+LEASE_SECONDS = 15
+"""How long a process owns its holds after its last sign of life (LEDGER.md "States")."""
+COMMIT_SECONDS_MAX = 1.5
+"""After this long without a commit, spending is refused: 503 `billing_unavailable`."""
+
+
+class Vault(Protocol):
+    """One connection to the money tables, used by one task."""
+
+    impossible: tuple[type[Exception], ...]
+    """Errors that say that an operation itself cannot be written, however often it is tried."""
+
+    async def open(self) -> None:
+        """Connects; again after a failure."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnects."""
+        ...
+
+    async def commit(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]]:
+        """Decides and stores the batch in one transaction; results in order, and (balance, held) of the accounts it
+        touched. Raises whatever the driver raises; then nothing is stored."""
+        ...

@@ -1,0 +1,156 @@
+"""The one task of a process that writes money: takes all that waits, commits it at once, answers after the commit.
+
+Natural batching: while one commit runs, the next batch gathers; no timer. Handing over is `put_nowait`, which no
+cancellation can interrupt. What must not be lost (bills, voids) is tried again until it is written; what may be refused
+(holds, posts) fails with BillingUnavailable.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from infra.errors import BillingUnavailable
+from infra.ledger.operations import Operation, Progress, Recover, Renew, Result, Settle, Void
+from infra.ledger.vault import COMMIT_SECONDS_MAX, Vault
+
+log = logging.getLogger("aethergate.ledger")
+
+BATCH_MAX = 500
+RETRY_SECONDS = 0.25
+KEPT = (Settle, Void)
+"""These wait for the database however long it takes."""
+DROPPED = (Progress, Renew, Recover)
+"""These come again by themselves."""
+
+
+@dataclass(slots=True)
+class Order:
+    """One operation on its way; `since` is monotonic seconds."""
+
+    operation: Operation
+    answer: "asyncio.Future[Result]"
+    since: float = field(default_factory=time.monotonic)
+
+
+class Writer:
+    """Owns the vault. `start`, then `submit`; `stop` writes what waits and ends."""
+
+    def __init__(self, vault: Vault, changed: Callable[[dict[str, tuple[int, int]]], None]) -> None:
+        self._vault = vault
+        self._changed = changed
+        """Called after each commit with (balance, held) of the accounts that it touched."""
+        self._waiting: deque[Order] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._failing_since: float | None = None
+
+    async def start(self) -> None:
+        """Connects and begins; raises what the driver raises."""
+        await self._vault.open()
+        self._task = asyncio.create_task(self._run(), name="ledger-writer")
+
+    async def stop(self) -> None:
+        """Writes what waits (bounded to 10 s where the database does not answer) and disconnects."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            _, pending = await asyncio.wait({self._task}, timeout=10)
+            if pending:
+                log.error("the database does not answer: %d operations are lost with this process", len(self._waiting))
+                self._task.cancel()
+                await asyncio.wait({self._task})
+        await self._vault.close()
+
+    @property
+    def healthy(self) -> bool:
+        """False while the last commit failed, or when the task is gone."""
+        return self._failing_since is None and self._task is not None and not self._task.done()
+
+    @property
+    def depth(self) -> int:
+        """Operations waiting for a commit."""
+        return len(self._waiting)
+
+    def submit(self, operation: Operation) -> "asyncio.Future[Result]":
+        """Hands over without waiting; the future is answered after the commit and may be dropped."""
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        if self._task is None or self._task.done():
+            answer.set_exception(BillingUnavailable("The ledger is closed."))
+            answer.exception()  # read once, so that a dropped future does not warn
+        else:
+            self._waiting.append(Order(operation, answer))
+            self._wake.set()
+        return answer
+
+    async def _run(self) -> None:
+        while True:
+            if not self._waiting:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            orders = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
+            if await self._commit(orders) is not None:
+                await self._one_by_one(orders)
+
+    async def _commit(self, orders: Sequence[Order]) -> Exception | None:
+        """Writes the batch and answers it, or returns what went wrong: then nothing of it is written."""
+        try:
+            results, accounts = await self._vault.commit([order.operation for order in orders])
+        except Exception as error:  # noqa: BLE001 - whatever the driver raises, the batch is not written
+            log.warning("a commit of %d operations failed: %s: %s", len(orders), type(error).__name__, error)
+            return error
+        self._failing_since = None
+        self._changed(accounts)
+        for order, result in zip(orders, results, strict=True):
+            if not order.answer.done():
+                order.answer.set_result(result)
+        return None
+
+    async def _one_by_one(self, orders: Sequence[Order]) -> None:
+        """After a failed batch: connect anew and replay each; ids make what was written after all harmless."""
+        if not await self._reconnect():
+            await self._put_back(orders)
+            return
+        for number, order in enumerate(orders):
+            error = await self._commit([order])
+            if isinstance(error, self._vault.impossible):
+                # The database is there and says no to this one alone: it would block all others for ever.
+                log.error("this operation can never be written: %r", order.operation)
+                _fail(order)
+            elif error is not None:
+                await self._put_back(orders[number:])
+                return
+
+    async def _reconnect(self) -> bool:
+        try:
+            await self._vault.open()
+        except Exception as error:  # noqa: BLE001
+            log.warning("the database cannot be reached: %s: %s", type(error).__name__, error)
+            return False
+        return True
+
+    async def _put_back(self, orders: Sequence[Order]) -> None:
+        """Bills wait at the front for the next try; the rest is refused once it has waited long enough."""
+        self._failing_since = self._failing_since or time.monotonic()
+        kept = []
+        for order in orders:
+            if isinstance(order.operation, KEPT):
+                kept.append(order)
+            elif isinstance(order.operation, DROPPED) or time.monotonic() - order.since > COMMIT_SECONDS_MAX / 2:
+                _fail(order)
+            else:
+                kept.append(order)
+        self._waiting.extendleft(reversed(kept))
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def _fail(order: Order) -> None:
+    if not order.answer.done():
+        order.answer.set_exception(BillingUnavailable("Billing is unavailable at the moment, please try again."))
+        order.answer.exception()

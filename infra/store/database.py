@@ -1,0 +1,103 @@
+"""The open database: migrated, with Tortoise on one connection (SQLite) or a pool (PostgreSQL)."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.connection import get_connection
+from tortoise.context import TortoiseContext
+
+from infra.config.database import DatabaseUrl
+from infra.store.migrate import migrate_postgres, migrate_sqlite
+
+T = TypeVar("T")
+
+
+class Store:
+    """One per process: Tortoise keeps its state globally (STACK.md "Traps")."""
+
+    def __init__(self, url: DatabaseUrl) -> None:
+        self.url = url
+        self.dialect = url.dialect
+        self._context: TortoiseContext | None = None
+        self._lane = asyncio.Lock()
+        self._writes: set[asyncio.Task[Any]] = set()
+
+    @property
+    def connection_name(self) -> str:
+        """Tortoise caches SQL by this name, so each dialect has its own."""
+        return f"aethergate_{self.dialect}"
+
+    async def open(self) -> list[str]:
+        """Migrates, connects, and returns the names of the migrations taken."""
+        steps = await self.migrate()
+        logging.getLogger("tortoise.db_client").setLevel(logging.INFO)  # at DEBUG it logs SQL with its values
+        self._context = await Tortoise.init(
+            config={
+                "connections": {self.connection_name: self._tortoise_connection()},
+                "apps": {"aethergate": {"models": ["infra.store.models"], "default_connection": self.connection_name}},
+            },
+            _enable_global_fallback=True,
+        )
+        return steps
+
+    async def migrate(self) -> list[str]:
+        """Brings the schema up to date; raises SchemaTooNew."""
+        if self.url.path is not None:
+            Path(self.url.path).parent.mkdir(parents=True, exist_ok=True)
+            return await asyncio.to_thread(migrate_sqlite, self.url.path)
+        connection = await self.connect_postgres()
+        try:
+            return await migrate_postgres(connection)
+        finally:
+            await connection.close()
+
+    async def connect_postgres(self) -> "asyncpg.Connection":
+        """A connection of one's own, outside the pool."""
+        return await asyncpg.connect(**self.url.asyncpg_arguments())
+
+    def _tortoise_connection(self) -> dict[str, Any]:
+        if self.url.path is not None:
+            return {
+                "engine": "tortoise.backends.sqlite",
+                "credentials": {"file_path": self.url.path, "busy_timeout": 5000, "synchronous": "FULL"},
+            }
+        return {
+            "engine": "tortoise.backends.asyncpg",
+            "credentials": {**self.url.tortoise_credentials(), "minsize": 1, "maxsize": 8},
+        }
+
+    async def close(self) -> None:
+        """Waits for the writes under way and disconnects: an open aiosqlite connection keeps the process alive."""
+        while self._writes:
+            await asyncio.wait(set(self._writes))
+        if self._context is not None:
+            await self._context.close_connections()
+            self._context = None
+
+    async def write(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Runs catalogue writes one after the other, to their end even where the caller is cancelled meanwhile:
+        Tortoise's transactions do not survive a cancellation (STACK.md "Traps")."""
+        task = asyncio.ensure_future(self._in_lane(work))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
+
+    async def _in_lane(self, work: Callable[[], Awaitable[T]]) -> T:
+        async with self._lane:
+            return await work()
+
+    async def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """Rows of a SELECT written with `?` placeholders, on either database."""
+        return list(await get_connection(self.connection_name).execute_query_dict(self.placed(sql), list(values)))
+
+    def placed(self, sql: str) -> str:
+        """The same SQL with this database's placeholders; `?` stands for nothing else in our SQL."""
+        if self.dialect == "sqlite":
+            return sql
+        first, *rest = sql.split("?")
+        return first + "".join(f"${number}{part}" for number, part in enumerate(rest, start=1))
