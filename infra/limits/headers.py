@@ -8,7 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from infra.limits.windows import NANOSECONDS, Full, Level, Place
+from infra.limits.log import NANOSECONDS
+from infra.limits.windows import Full, Level, Place
 from infra.units import DAYS, HOURS, MINUTES, SECONDS, Rate, show_duration
 
 _PER = {SECONDS: "second", MINUTES: "minute", HOURS: "hour", DAYS: "day"}

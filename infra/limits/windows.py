@@ -1,29 +1,20 @@
-"""Exact sliding windows: the log of what passed, and how many are inside at once.
+"""Where the counts are kept: every sliding window (`log.py`), and how many are inside at once.
 
-`Windows` is all that knows where the counts are kept: here in this process. Its four verbs (`take`, `amend`, `leave`,
-`level`) are what a store shared by several processes has to offer in its place.
-
-A window holds (now − seconds, now]: what passed at t has left at exactly t + seconds. Times are nanoseconds of a
-monotonic clock, integers, so that "exactly" means it. Memory: 16 bytes per instant in the window, hence at most
-16 × count bytes for a window of requests: 5000/d is 80 kB for a key that uses all of it.
+`Windows` is all that knows that this is in this process. Its four verbs (`take`, `amend`, `leave`, `level`) are what a
+store shared by several processes has to offer in its place.
 """
 
 import time
-from array import array
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from infra.limits.log import NANOSECONDS, Log
 from infra.units import Rate
 
-NANOSECONDS = 1_000_000_000
-AMOUNT_MAX = 2**62
-"""What one instant can hold; beyond every limit that can be written (units.rate: 10¹⁸)."""
 PLACE_WAIT_NS = 1 * NANOSECONDS
 """When a running request ends is not known: who finds no place is told to come back in a second."""
-_COMPACT_FROM = 64
 _LOOK_AT = 2
 
 
@@ -61,61 +52,6 @@ class Level:
     used: int
     empty_ns: int
     """Nanoseconds until the last of it has left."""
-
-
-class Log:
-    """What passed in one window: instants in order, each with its amount."""
-
-    __slots__ = ("amounts", "head", "span_ns", "times", "used")
-
-    def __init__(self, span_ns: int) -> None:
-        self.times = array("q")
-        self.amounts = array("q")
-        self.head = 0  # before it lies what has left; cutting an array's front at every step would copy it each time
-        self.used = 0
-        self.span_ns = span_ns
-
-    def advance(self, now: int, span_ns: int) -> None:
-        """Let go of what has left a window of `span_ns`."""
-        self.span_ns = span_ns
-        times, head = self.times, self.head
-        while head < len(times) and times[head] + span_ns <= now:
-            self.used -= self.amounts[head]
-            head += 1
-        if head > _COMPACT_FROM and head * 2 > len(times):
-            del times[:head], self.amounts[:head]
-            head = 0
-        self.head = head
-
-    def add(self, now: int, amount: int) -> None:
-        """Count `amount` at `now`, which is never before the last instant."""
-        self.used += amount
-        if self.head < len(self.times) and self.times[-1] == now:
-            self.amounts[-1] += amount
-        else:
-            self.times.append(now)
-            self.amounts.append(amount)
-
-    def amend(self, at: int, delta: int) -> None:
-        """Change what was counted at the instant `at`; nothing where it has left."""
-        found = bisect_left(self.times, at, lo=self.head)
-        if found < len(self.times) and self.times[found] == at:
-            before = self.amounts[found]
-            self.amounts[found] = min(max(before + delta, 0), AMOUNT_MAX)
-            self.used += self.amounts[found] - before
-
-    def wait_ns(self, now: int, excess: int) -> int:
-        """Until `excess` has left; 0 where there is none. `excess` is at most what is used."""
-        if excess <= 0:
-            return 0
-        index = self.head
-        while (excess := excess - self.amounts[index]) > 0:
-            index += 1
-        return self.times[index] + self.span_ns - now
-
-    def empty_ns(self, now: int) -> int:
-        """Until all has left; 0 where nothing is inside."""
-        return self.times[-1] + self.span_ns - now if self.head < len(self.times) else 0
 
 
 class Windows:

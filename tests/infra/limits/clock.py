@@ -1,6 +1,6 @@
 """A clock that moves when a test says so."""
 
-from infra.limits.windows import NANOSECONDS
+from infra.limits.log import NANOSECONDS
 
 
 class Clock:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infra.limits.windows import NANOSECONDS, Full, Place, Want, Windows
+from infra.limits.log import NANOSECONDS
+from infra.limits.windows import Full, Place, Want, Windows
 from infra.units import Rate
 from tests.infra.limits.clock import Clock
 
@@ -95,8 +96,10 @@ def test_a_correction_after_its_instant_has_left_changes_nothing() -> None:
     clock = Clock()
     windows = Windows(clock)
     at = windows.take([Want("a", Rate(10, 1), 5)])
-    clock.pass_seconds(1)
+    clock.pass_seconds(0.5)
     windows.take([Want("a", Rate(10, 1), 3)])
+    clock.pass_seconds(0.5)
+    assert windows.level("a", Rate(10, 1)).used == 3
     assert isinstance(at, int)
     windows.amend("a", at, 100)
     windows.amend("never seen", at, 100)

@@ -1,0 +1,63 @@
+"""The properties of a key, checked, as the columns of its row."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+from infra.config.objects import Limits
+from infra.errors import BadRequest
+from infra.identity.names import check_name, storable
+from infra.limits.wire import limits_to_json
+from infra.store.clock import SECOND_US
+from infra.units import DAYS
+
+EXPIRY_MAX_US = 36_500 * DAYS * SECOND_US
+MODEL_NAME_MAX = 200
+
+
+class KeyChange(TypedDict, total=False):
+    """What can be changed of a key; what is left out stays."""
+
+    name: str
+    active: bool
+    owner: bool
+    limits: Limits
+    models: Sequence[str] | None
+    """None: all."""
+    expires_us: int | None
+    """None: never."""
+
+
+def key_columns(changes: KeyChange, now_us: int) -> dict[str, Any]:
+    """Column → value; raises BadRequest that names the field."""
+    columns: dict[str, Any] = {}
+    if "name" in changes:
+        columns["name"] = check_name(changes["name"], "name")
+    if "active" in changes:
+        columns["active"] = changes["active"]
+    if "owner" in changes:
+        columns["owner"] = changes["owner"]
+    if "limits" in changes:
+        columns["limits_json"] = json.dumps(limits_to_json(changes["limits"]))
+    if "models" in changes:
+        columns["models_json"] = _models_json(changes["models"])
+    if "expires_us" in changes:
+        columns["expires_us"] = _expiry(changes["expires_us"], now_us)
+    return columns
+
+
+def _models_json(models: Sequence[str] | None) -> str | None:
+    if models is None:
+        return None
+    if not models:
+        raise BadRequest("models is empty: leave it out to allow all.", param="models")
+    for name in models:
+        if not name or not storable(name, MODEL_NAME_MAX):
+            raise BadRequest(f"models must hold names of 1 to {MODEL_NAME_MAX} characters.", param="models")
+    return json.dumps(sorted(set(models)))
+
+
+def _expiry(expires_us: int | None, now_us: int) -> int | None:
+    if expires_us is not None and not now_us < expires_us <= now_us + EXPIRY_MAX_US:
+        raise BadRequest("expires must lie in the future, within 100 years.", param="expires")
+    return expires_us
