@@ -1,0 +1,1 @@
+"""One folder per endpoint: an isolated Quart handler. DESIGN.md section 4 says how one is made."""

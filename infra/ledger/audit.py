@@ -63,16 +63,17 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "balance_after is exact",
-        "SELECT subject, is_, should FROM (SELECT id AS subject, balance_after AS is_, SUM(CASE WHEN credit = 'user:' ||"
-        " user_id THEN amount ELSE -amount END) OVER (PARTITION BY user_id ORDER BY seq) AS should FROM entries) AS run"
-        " WHERE is_ <> should",
+        "SELECT subject, is_, should FROM (SELECT id AS subject, balance_after AS is_, SUM(CASE WHEN credit = 'user:'"
+        " || user_id THEN amount ELSE -amount END) OVER (PARTITION BY user_id ORDER BY seq) AS should FROM entries)"
+        " AS run WHERE is_ <> should",
         "the entry says {is_} afterwards, the entries up to it add up to {should}",
     ),
     (
         "every charge has its entry",
         "SELECT r.id AS subject, r.charged AS is_, COALESCE(SUM(e.amount), 0) AS should FROM requests r LEFT JOIN"
         " entries e ON e.request_id = r.id AND e.kind = 'usage' GROUP BY r.id, r.charged, r.state"
-        " HAVING r.charged <> COALESCE(SUM(e.amount), 0) OR COUNT(e.id) > 1 OR (r.state <> 'SETTLED' AND COUNT(e.id) > 0)",
+        " HAVING r.charged <> COALESCE(SUM(e.amount), 0) OR COUNT(e.id) > 1"
+        " OR (r.state <> 'SETTLED' AND COUNT(e.id) > 0)",
         "the request was charged {is_}, its entries say {should}",
     ),
     (
@@ -151,7 +152,7 @@ async def _reprice(store: Store) -> tuple[int, list[Finding]]:
     last, checked, findings = "", 0, []
     while True:
         rows = await store.rows(
-            "SELECT id, price_id, units_json, charged, shortfall, basis FROM requests WHERE state = 'SETTLED' AND id > ?"
+            "SELECT id, price_id, units_json, charged, shortfall FROM requests WHERE state = 'SETTLED' AND id > ?"
             f" ORDER BY id LIMIT {_PAGE}",
             last,
         )

@@ -94,7 +94,7 @@ class AuditRow:
 
 @dataclass(slots=True)
 class Books:
-    """What a batch has read, and what it changed: the writer loads it, `core.apply` changes it, the writer stores it."""
+    """What a batch has read and changed: the vault loads it, `core.apply` changes it, the vault stores it."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""The rules of money as one pure function: `apply(books, operation)` changes the books in memory and says what came of it.
+"""The rules of money as one pure function: `apply(operation, books)` changes the books in memory and tells the result.
 
 No clock, no database, no randomness: the writer runs it between a locked read and a bulk write, the simulator and the
 property tests run it alone. Terminal states absorb: whatever comes second returns what came first.

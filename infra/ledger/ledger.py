@@ -1,4 +1,4 @@
-"""The door of the money room: every verb that moves or reserves money, and the sentences a caller reads when it says no."""
+"""The door of the money room: every verb that moves or reserves money, and the sentences in which it says no."""
 
 import asyncio
 import hashlib
@@ -37,6 +37,7 @@ from infra.units import show_money
 HOLD_PATIENCE_SECONDS = 2.0
 """How long a hold waits for the caller's own running requests to free money (LEDGER.md "How much to hold")."""
 SETTLE_PATIENCE_SECONDS = 10.0
+RECOVER_MAX = 1_000
 R = TypeVar("R", bound=Result)
 
 
@@ -96,7 +97,7 @@ class Ledger:
         self._store = store
         self.instance = instance
         self.started_us = now_us()
-        vault = SqliteVault(store.url.path) if store.url.path is not None else PostgresVault(store)
+        vault = SqliteVault(store.url.path) if store.dialect == "sqlite" else PostgresVault(store)
         self.writer = Writer(vault, self._changed)
         self._money: dict[str, Money] = {}
         self._freed = asyncio.Event()
@@ -264,14 +265,16 @@ class Ledger:
             alive = f"SELECT id FROM instances WHERE id = ? OR lease_until_us >= {now}"
         rows = await self._store.rows(
             f"SELECT id, user_id FROM requests WHERE state IN ('HELD', 'STREAMING') AND instance NOT IN ({alive})"
-            f" AND instance <> ? ORDER BY id LIMIT 1000",
+            f" AND instance <> ? ORDER BY id LIMIT {RECOVER_MAX}",
             self.instance,
             self.instance,
         )
         answers = [self.writer.submit(Recover(row["id"], row["user_id"], now_us())) for row in rows]
         if answers:
             await asyncio.wait(answers)
-        return len(rows)
+        if len(rows) < RECOVER_MAX:
+            return len(rows)
+        return len(rows) + await self.recover(all_others=all_others)
 
 
 def too_low(needed: int, free: int) -> BalanceTooLow:

@@ -23,10 +23,12 @@ class Ask:
     """How many answers are produced: n × prompts."""
     prompt_bound: int = 0
     """Tokens of all prompts, bounded from above (LEDGER.md "How much to hold")."""
+    prompt_estimate: int = 0
+    """Tokens of all prompts, guessed (a token is about four bytes): billed only where nobody can count them."""
     output_asked: int | None = None
     """Tokens per answer that the caller limited it to; None: as many as the model allows."""
     output_field: str | None = None
-    """The field that limits the output, where one of this task exists: max_tokens."""
+    """The body's field that limits the output, where this task has one: max_tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,10 @@ class Piece:
 class Reading(Protocol):
     """How one kind of answer is read for billing; a function's schema.py brings it."""
 
-    meters: tuple[str, ...]
-    """Meters that a model needs a price for at this endpoint."""
+    @property
+    def meters(self) -> tuple[str, ...]:
+        """Meters that a model needs a price for at this endpoint."""
+        ...
 
     def usage(self, answer: Mapping[str, Any]) -> Usage | None:
         """The usage that an answer or an event of a stream reports, None where there is none to believe."""

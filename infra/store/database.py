@@ -47,7 +47,7 @@ class Store:
 
     async def migrate(self) -> list[str]:
         """Brings the schema up to date; raises SchemaTooNew."""
-        if self.url.path is not None:
+        if self.url.dialect == "sqlite":
             Path(self.url.path).parent.mkdir(parents=True, exist_ok=True)
             return await asyncio.to_thread(migrate_sqlite, self.url.path)
         connection = await self.connect_postgres()
@@ -58,17 +58,17 @@ class Store:
 
     async def connect_postgres(self) -> "asyncpg.Connection":
         """A connection of one's own, outside the pool."""
-        return await asyncpg.connect(**self.url.asyncpg_arguments())
+        return await asyncpg.connect(**self.url.asyncpg())
 
     def _tortoise_connection(self) -> dict[str, Any]:
-        if self.url.path is not None:
+        if self.url.dialect == "sqlite":
             return {
                 "engine": "tortoise.backends.sqlite",
                 "credentials": {"file_path": self.url.path, "busy_timeout": 5000, "synchronous": "FULL"},
             }
         return {
             "engine": "tortoise.backends.asyncpg",
-            "credentials": {**self.url.tortoise_credentials(), "minsize": 1, "maxsize": 8},
+            "credentials": {**self.url.asyncpg(), "minsize": self.url.pool[0], "maxsize": self.url.pool[1]},
         }
 
     async def close(self) -> None:

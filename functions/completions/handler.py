@@ -1,0 +1,17 @@
+"""The straight line of one completion."""
+
+from quart import Response
+
+from functions.completions.schema import READING, parse
+from infra.runtime.call import Call
+
+
+async def handle(call: Call) -> Response:
+    """Completes one or several prompts, charged by the tokens that the backend reports.
+
+    Raises BadRequest 400, ModelUnknown 404, ModelNotAllowed 403, BalanceTooLow 402, and what a backend can do: 502–504.
+    """
+    ask = parse(await call.body())
+    offer = call.model(ask, READING)
+    await call.afford(offer, ask)
+    return await call.forward(offer, ask, READING)

@@ -1,0 +1,55 @@
+"""How much a request can cost at most, and what a smaller hold would still buy (LEDGER.md "How much to hold")."""
+
+from dataclasses import dataclass
+
+from infra.metering.price import PriceList, Units, cost_nano, price_of
+from infra.units import MILLION
+
+OUTPUT_MAX_TOKENS = 4096
+"""The longest answer where neither the caller nor the model sets a limit; without one no hold could be a bound."""
+OUTPUT_LEAST_TOKENS = 16
+"""A balance that does not buy the prompt and this much of each answer buys nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Tokens that a request can use at most: `prompt` for all prompts, `output` for each of `answers` answers."""
+
+    prices: PriceList
+    prompt: int
+    output: int
+    answers: int = 1
+
+    def want(self) -> int:
+        """Nano-units that cover the request whatever it produces."""
+        return self._cost(self.output)
+
+    def least(self) -> int:
+        """Nano-units below which the request is not started."""
+        return self._cost(min(OUTPUT_LEAST_TOKENS, self.output))
+
+    def _cost(self, output: int) -> int:
+        return cost_nano(self._dearest(), Units(input=self.prompt, output=output * self.answers, request=1))
+
+    def _dearest(self) -> PriceList:
+        """Prices at which no split into cached and reasoning tokens costs more than what is held."""
+        return PriceList(
+            input=max(price_of(self.prices, "input"), price_of(self.prices, "cached")),
+            output=max(price_of(self.prices, "output"), price_of(self.prices, "reasoning")),
+            request=self.prices.request,
+        )
+
+    def output_for(self, nano: int) -> int:
+        """Tokens per answer that `nano` buys after the prompt; never more than `output`."""
+        prices = self._dearest()
+        each = price_of(prices, "output") * self.answers
+        if each == 0:
+            return self.output
+        left = nano * MILLION - self.prompt * price_of(prices, "input") - price_of(prices, "request")
+        return max(0, min(self.output, left // each))
+
+
+def output_cap(asked: int | None, model_max: int | None) -> int:
+    """Tokens per answer that the backend is told: what was asked, within what the model allows."""
+    allowed = model_max if model_max is not None else asked if asked is not None else OUTPUT_MAX_TOKENS
+    return allowed if asked is None else min(asked, allowed)

@@ -1,0 +1,120 @@
+"""Counts what a backend delivers and turns the end of a request into a bill (LEDGER.md "What to bill")."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from infra.metering.ask import Ask, Reading
+from infra.metering.bounds import Bounds
+from infra.metering.price import Units
+from infra.metering.usage import Basis, Usage
+
+Ending = Literal["complete", "client_left", "backend_died"]
+
+
+class Counter(Protocol):
+    """The backend's own tokenizer; None where it has none or does not answer."""
+
+    async def text(self, text: str) -> int | None:
+        """Tokens of a text."""
+        ...
+
+    async def prompt(self) -> int | None:
+        """Tokens of the request's prompts, template and all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What is charged: units, and how they were found."""
+
+    units: Units
+    basis: Basis
+
+
+class Meter:
+    """One per request; `see` every answer or event, then `bill`."""
+
+    def __init__(self, ask: Ask, reading: Reading, bounds: Bounds) -> None:
+        self._ask = ask
+        self._reading = reading
+        self.bounds = bounds
+        self.reported: Usage | None = None
+        self.pieces = 0
+        """Pieces of content seen: a stream's count of tokens where nothing better is known."""
+        self._texts: dict[int, list[str]] = {}
+        self._failed = False
+
+    def see(self, answer: Mapping[str, Any]) -> None:
+        """Counts one answer or one event of a stream. A later usage replaces an earlier one."""
+        usage = self._reading.usage(answer)
+        if usage is not None:
+            self.reported = usage
+        for piece in self._reading.pieces(answer):
+            self.pieces += 1
+            self._texts.setdefault(piece.index, []).append(piece.text)
+        choices = answer.get("choices")
+        if isinstance(choices, list) and any(
+            isinstance(c, Mapping) and c.get("finish_reason") == "error" for c in choices
+        ):
+            self._failed = True
+
+    def so_far(self) -> Units:
+        """What the request would be billed if the process died now: a checkpoint, kept on the low side."""
+        if self.reported is not None:
+            return self._units(self.reported, self.reported.input, self.reported.output)
+        return Units(input=min(self._ask.prompt_estimate, self.bounds.prompt), output=self.pieces, request=1)
+
+    async def bill(self, ending: Ending, counter: Counter) -> Bill | None:
+        """The bill by LEDGER.md's table, None for nothing."""
+        if ending == "backend_died" and not self.pieces:
+            return None
+        if self._failed and not self.pieces:
+            return None
+        if self.reported is not None:
+            return Bill(await self._measured(self.reported, counter), "measured")
+        prompt = await self._prompt(counter)
+        if ending == "complete":
+            output = await self._delivered(counter)
+            return Bill(self._units(None, prompt, self._guess() if output is None else output), "estimated")
+        return Bill(self._units(None, prompt, self.pieces), "partial")
+
+    async def _measured(self, usage: Usage, counter: Counter) -> Units:
+        """The reported usage; where it may count one of several answers or prompts, what came if that is more."""
+        if self._ask.answers == 1:
+            return self._units(usage, usage.input, usage.output)
+        delivered = await self._delivered(counter) or 0
+        prompt = await counter.prompt() or 0
+        return self._units(usage, max(usage.input, prompt), max(usage.output, delivered))
+
+    async def _delivered(self, counter: Counter) -> int | None:
+        """Tokens of all the text that came, each answer counted alone; None without a tokenizer."""
+        total = 0
+        for pieces in self._texts.values():
+            counted = await counter.text("".join(pieces))
+            if counted is None:
+                return None
+            total += counted
+        return total
+
+    def _guess(self) -> int:
+        """Without a tokenizer: one token per piece of a stream, four bytes per token of an answer in one piece."""
+        if self._ask.stream:
+            return self.pieces
+        return sum(-(-len("".join(pieces).encode()) // 4) for pieces in self._texts.values())
+
+    async def _prompt(self, counter: Counter) -> int:
+        counted = await counter.prompt()
+        return self._ask.prompt_estimate if counted is None else counted
+
+    def _units(self, usage: Usage | None, prompt: int, output: int) -> Units:
+        """Clamped to what was asked: a backend's mistake is the owner's, not the caller's."""
+        prompt = min(prompt, max(self._ask.prompt_bound, self.bounds.prompt))
+        output = min(output, self.bounds.output * self._ask.answers)
+        return Units(
+            input=prompt,
+            output=output,
+            cached=min(prompt, usage.cached) if usage else 0,
+            reasoning=min(output, usage.reasoning) if usage else 0,
+            request=1,
+        )

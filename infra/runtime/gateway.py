@@ -1,0 +1,212 @@
+"""The gateway: the rooms put together, and the tasks that keep them going."""
+
+import asyncio
+import ipaddress
+import logging
+import os
+import sys
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from infra.backends.pool import Pool
+from infra.catalogue.catalogue import Catalogue
+from infra.config.changes import Change, plan
+from infra.config.environment import read_env
+from infra.config.loader import load as load_manifest
+from infra.config.objects import Endpoint, Manifest, Secrets
+from infra.config.urls import database_url
+from infra.identity.identity import Identity
+from infra.journal.journal import Journal
+from infra.ledger.ledger import Ledger
+from infra.limits.limiter import Limiter
+from infra.runtime import pulse
+from infra.runtime.functions import Function, load
+from infra.runtime.relay import Relay
+from infra.runtime.router import Router
+from infra.runtime.table import Table, build
+from infra.store.clock import now_us
+from infra.store.database import Store
+from infra.store.ids import new
+from infra.store.models import AuditEvent
+from infra.telemetry.figures import Telemetry
+
+log = logging.getLogger("aethergate.gateway")
+
+
+class Gateway:
+    """One per process. `create`, `start`, serve `app`, `drain`, `stop`."""
+
+    def __init__(self, manifest: Manifest, secrets: Secrets, *, only: str | None = None) -> None:
+        self.manifest = manifest
+        self.secrets = secrets
+        self.only = only
+        self.store = Store(database_url(manifest.gateway.database))
+        self.ledger = Ledger(self.store, new("inst"))
+        self.identity = Identity(self.store, secrets)
+        self.catalogue = Catalogue(self.store)
+        self.journal = Journal(self.store)
+        self.limiter = Limiter()
+        self.pool = Pool(manifest.backends)
+        self.telemetry = Telemetry()
+        self.functions: list[Function] = []
+        self.table = Table()
+        self.relays: dict[str, Relay] = {}
+        """Requests to models that run now, by id."""
+        self.closing = False
+        self.url: str | None = None
+        self.started_us = now_us()
+        self.app = Router(self)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._pulse: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
+
+    @classmethod
+    def create(cls, manifest: Manifest, secrets: Secrets, *, only: str | None = None) -> "Gateway":
+        """A gateway that is not started yet; `only` names the one function that it serves, beside health."""
+        return cls(manifest, secrets, only=only)
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    async def start(self, *, serving: bool = True, url: str | None = None) -> None:
+        """Migrates, resolves what a dead process left, loads the functions. Without `serving` (the CLI's own use) no
+        backend is probed or started and no lease is taken.
+
+        Raises SchemaTooNew, OSError, the database driver's errors.
+        """
+        self.url = url
+        await self.store.open()
+        await self.ledger.start()
+        await self.catalogue.load(self.manifest)
+        self._load_functions(self.manifest)
+        for function in self.functions:
+            await function.start()
+        if serving:
+            await self.ledger.renew(url)
+            # On SQLite the lock is ours (infra.runtime.lock), so nobody else can be alive.
+            recovered = await self.ledger.recover(all_others=self.store.dialect == "sqlite")
+            if recovered:
+                log.warning("resolved requests of a process that died", extra={"requests": recovered})
+            await self.pool.start()
+        self._pulse = asyncio.create_task(pulse.beat(self, serving), name="pulse")
+
+    def drain(self) -> None:
+        """Takes no new work; what runs goes on."""
+        self.closing = True
+
+    async def finished(self, timeout: float) -> bool:
+        """Waits until nothing runs, at most `timeout` seconds; True where all is done."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + timeout
+        while self._tasks and loop.time() < give_up:
+            await asyncio.wait(set(self._tasks), timeout=give_up - loop.time())
+        return not self._tasks
+
+    async def stop(self) -> None:
+        """Ends what still runs (streams get an error event and are billed as far as they came) and closes the rooms."""
+        self.closing = True
+        if self._pulse is not None:
+            self._pulse.cancel()
+            await asyncio.wait({self._pulse})
+        for relay in list(self.relays.values()):
+            await relay.leave()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=15)
+        for function in self.functions:
+            await function.stop()
+        await self.pool.stop()
+        await self.identity.flush_last_used()
+        await self.ledger.stop()
+        await self.store.close()
+
+    def spawn(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
+        """Starts a task that the gateway keeps alive and waits for at its end."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # --- gateway.yaml -------------------------------------------------------------------------------------------------
+
+    def _load_functions(self, manifest: Manifest) -> None:
+        # An owner's own function is a folder beside gateway.yaml; ours come first.
+        folder = str(Path(manifest.path).resolve().parent)
+        if folder not in sys.path:
+            sys.path.append(folder)
+        self.functions = [load(endpoint) for endpoint in manifest.endpoints if self._served(endpoint)]
+        self.table = build(self.functions)
+
+    def _served(self, endpoint: Endpoint) -> bool:
+        return self.only is None or endpoint.name in (self.only, "health")
+
+    async def apply(self, manifest: Manifest) -> None:
+        """Puts a checked manifest in the place of the old one; running requests end by the old one."""
+        async with self._reloading:
+            before = self.functions
+            await self.catalogue.apply(manifest)
+            await self.pool.reload(manifest.backends)
+            self._load_functions(manifest)
+            for function in self.functions:
+                await function.start()
+            self.manifest = manifest
+            for function in before:
+                await function.stop()
+            log.info("gateway.yaml applied", extra={"file": Path(manifest.path).name})
+
+    def read_manifest(self) -> Manifest:
+        """gateway.yaml as it is on the disk now; raises ManifestFaults, ConfigError. Changes nothing."""
+        path = Path(self.manifest.path)
+        return load_manifest(path, read_env(path.resolve().parent, os.environ))
+
+    async def plan(self) -> list[Change]:
+        """What `reload` would change; raises ManifestFaults."""
+        return plan(self.manifest, await asyncio.to_thread(self.read_manifest))
+
+    async def reload(self) -> list[Change]:
+        """Reads the file and applies it; a faulty one raises ManifestFaults and changes nothing."""
+        manifest = await asyncio.to_thread(self.read_manifest)
+        changes = plan(self.manifest, manifest)
+        await self.apply(manifest)
+        return changes
+
+    # --- small things that functions need -----------------------------------------------------------------------------
+
+    def client_address(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
+        """The caller's address; X-Forwarded-For counts only from a trusted proxy, and from the right."""
+        address = (scope.get("client") or ("local", 0))[0]
+        trusted = [ipaddress.ip_network(network) for network in self.manifest.gateway.trusted_proxies]
+        hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+        while hops and _within(address, trusted):
+            address = hops.pop()
+        return str(address)[:64]
+
+    async def audit(self, actor: str, address: str, action: str, target: str, before: Any, after: Any) -> None:
+        """Writes one event of the audit log."""
+
+        async def write() -> None:
+            await AuditEvent.create(
+                id=new("audit"),
+                at_us=now_us(),
+                actor=actor,
+                address=address,
+                action=action,
+                target=target[:300],
+                before_json=_json(before),
+                after_json=_json(after),
+            )
+
+        await self.store.write(write)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _within(address: str, networks: list[Any]) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in networks)

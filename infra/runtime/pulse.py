@@ -1,0 +1,47 @@
+"""What must happen again and again while the gateway runs."""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from infra.errors import GatewayError
+from infra.runtime import replays
+
+if TYPE_CHECKING:
+    from infra.runtime.gateway import Gateway
+
+log = logging.getLogger("aethergate.pulse")
+
+CHECKPOINT_SECONDS = 1.0
+LEASE_EVERY = 5
+"""Beats between two renewals of the lease, which lasts 15 s."""
+LAST_USED_EVERY = 30
+PRUNE_EVERY = 600
+
+
+async def beat(gateway: "Gateway", serving: bool) -> None:
+    """Once a second until cancelled; a beat that fails is logged and the next one comes."""
+    count = 0
+    while True:
+        await asyncio.sleep(CHECKPOINT_SECONDS)
+        count += 1
+        try:
+            await _once(gateway, count, serving)
+        except GatewayError as error:
+            log.warning("a beat failed: %s", error.message)
+        except Exception:
+            log.exception("a beat failed")
+
+
+async def _once(gateway: "Gateway", count: int, serving: bool) -> None:
+    for relay in list(gateway.relays.values()):
+        checkpoint = relay.checkpoint()
+        if checkpoint is not None:
+            gateway.ledger.progress(checkpoint)
+    if serving and count % LEASE_EVERY == 0:
+        await gateway.ledger.renew(gateway.url)
+        await gateway.ledger.recover(all_others=False)
+    if count % LAST_USED_EVERY == 0:
+        await gateway.identity.flush_last_used()
+    if count % PRUNE_EVERY == 0:
+        await gateway.store.write(replays.prune)

@@ -1,0 +1,339 @@
+"""One forwarded request: queue → hold → send → meter → settle, in a task of its own.
+
+The task reads the backend and counts; the response only empties a pipe. So a client that leaves cancels the response,
+never the accounting, and whatever happens the task ends by settling or voiding (DESIGN.md section 4).
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from quart import Response
+
+from infra.backends.adapters.base import Adapter
+from infra.backends.faults import NotSent
+from infra.backends.reply import Reply
+from infra.errors import BackendTimeout, GatewayError, NoBackend, ShuttingDown
+from infra.ledger.books import RequestRow
+from infra.ledger.operations import Billed, Progress
+from infra.metering.ask import Ask, Reading
+from infra.metering.bounds import Bounds
+from infra.metering.meter import Bill, Ending, Meter
+from infra.metering.price import Units, cost_nano
+from infra.metering.shown import shown_usage, units_json
+from infra.runtime import replies
+from infra.runtime.pipe import Pipe
+from infra.runtime.record import CLIENT_LEFT, draft
+from infra.store.clock import now_us
+from infra.units import show_duration, show_money
+
+if TYPE_CHECKING:
+    from infra.backends.pool import Seat
+    from infra.catalogue.offer import Offer
+    from infra.runtime.call import Call
+
+log = logging.getLogger("aethergate.relay")
+
+QUEUE_COMMENT_SECONDS = 5.0
+"""After this long without an answer a waiting stream is told its place, and again after as long."""
+COUNT_SECONDS = 2.0
+"""A tokenizer gets this long; a bill does not wait for it longer."""
+
+
+class RequestCounter:
+    """The backend's tokenizer, asked for one request; see `infra.metering.meter.Counter`."""
+
+    def __init__(self, adapter: Adapter, ask: Ask, upstream: str) -> None:
+        self._adapter, self._ask, self._upstream = adapter, ask, upstream
+
+    async def text(self, text: str) -> int | None:
+        """Tokens of a text."""
+        return await _soon(self._adapter.count_text(self._upstream, text))
+
+    async def prompt(self) -> int | None:
+        """Tokens of the request's prompts."""
+        return await _soon(self._adapter.count_prompt(self._ask.task, self._ask.body, self._upstream))
+
+
+async def _soon(count: Any) -> int | None:
+    try:
+        async with asyncio.timeout(COUNT_SECONDS):
+            found: int | None = await count
+            return found
+    except (TimeoutError, GatewayError):
+        return None
+
+
+class Relay:
+    """Owned by its Call: `start`, then one of the responses; `leave` ends it whatever its state."""
+
+    def __init__(self, call: "Call", offer: "Offer", ask: Ask, reading: Reading, bounds: Bounds) -> None:
+        self.call, self.offer, self.ask, self.bounds = call, offer, ask, bounds
+        self.meter = Meter(ask, reading, bounds)
+        self.row: RequestRow = draft(call, offer.id, ask.stream)
+        self.row.price_id = offer.price_id
+        self.limited = False
+        self.ignored: tuple[str, ...] = ()
+        self.first_byte_us: int | None = None
+        self.place: tuple[int, float] | None = None
+        """Position in the queue and seconds to go, while waiting there."""
+        self.sent = False
+        self._in_books = False
+        self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pipe = Pipe()
+        self._answer: dict[str, Any] = {}
+        self._last_event: dict[str, Any] = {}
+        self._billed: Billed | None = None
+        self._seat: Seat | None = None
+        self._reply: Reply | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._checkpointed = -1
+
+    # --- the response -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begins the work."""
+        self._task = self.call.gateway.spawn(self._run(), name=f"relay-{self.call.id}")
+        self.call.gateway.relays[self.call.id] = self
+
+    async def plain_response(self) -> Response:
+        """The whole answer, after it is settled; raises what went wrong."""
+        await asyncio.shield(self._begun)
+        headers = self._headers()
+        if self._billed is not None:
+            headers["x-aethergate-cost"] = show_money(self._billed.charged)
+            headers["x-aethergate-balance"] = show_money(self._billed.balance)
+        return replies.answer(self._answer, 200, headers)
+
+    async def stream_response(self) -> Response:
+        """The stream from its first event, or from the moment that a waiting client must be told something."""
+        done, _ = await asyncio.wait({self._begun}, timeout=QUEUE_COMMENT_SECONDS)
+        if done:
+            self._begun.result()
+        headers = {**self._headers(), "cache-control": "no-cache", "x-accel-buffering": "no"}
+        response = Response(self._stream(), 200, headers, content_type=replies.EVENT_STREAM)
+        response.timeout = None  # Quart's covers the whole stream; the relay has its own deadlines
+        return response
+
+    def _headers(self) -> dict[str, str]:
+        found = {}
+        if self.limited:
+            found["x-aethergate-limited"] = "balance"
+        if self.ignored:
+            found["x-aethergate-ignored"] = ", ".join(self.ignored)
+        return found
+
+    async def _stream(self) -> AsyncIterator[bytes]:
+        while not self._begun.done():
+            yield replies.comment(self._waiting())
+            await asyncio.wait({self._begun}, timeout=QUEUE_COMMENT_SECONDS)
+        if self._begun.exception() is not None:
+            self._begun.exception()
+        while (data := await self._pipe.read()) is not None:
+            yield data
+
+    def _waiting(self) -> str:
+        if self.place is None:
+            return "waiting for the model"
+        position, eta = self.place
+        return f"queued position={position} eta={show_duration(eta)}"
+
+    async def leave(self) -> None:
+        """The response is over, whole or not: ends the work and waits until it is booked."""
+        self.call.gateway.relays.pop(self.call.id, None)
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    # --- the work -----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        error: GatewayError | None = None
+        ending: Ending = "backend_died"
+        try:
+            async with asyncio.timeout(self._deadline()):
+                await self._work()
+            ending = "complete"
+        except asyncio.CancelledError:
+            # Only `leave` and the end of the process cancel this task; the end is still ours to book.
+            ending = "client_left"
+            error = ShuttingDown("The gateway is restarting.") if self.call.gateway.closing else None
+        except TimeoutError:
+            error = BackendTimeout("The request took longer than is allowed here.")
+        except GatewayError as raised:
+            error = raised
+        except Exception:
+            log.exception("request %s failed", self.call.id)
+            error = GatewayError("Something went wrong in the gateway; it was noted.")
+        await self._end(ending, error)
+
+    def _deadline(self) -> float | None:
+        return self.call.endpoint.limits.time
+
+    async def _work(self) -> None:
+        self._seat = await self._take_seat(list(self.offer.targets))
+        self.place = None
+        await self._hold()
+        reply = await self._send()
+        if self.ask.stream:
+            async for events in reply.events():
+                await self._pass_on(events)
+        else:
+            self._answer = await reply.whole()
+            self.first_byte_us = now_us()
+            self.meter.see(self._answer)
+
+    async def _take_seat(self, targets: list[Any]) -> "Seat":
+        caller = self.call.user
+        return await self.call.gateway.pool.seat(targets, caller.user_id, caller.weight, self._told)
+
+    def _told(self, position: int, eta_seconds: float) -> None:
+        self.place = position, eta_seconds
+
+    async def _hold(self) -> None:
+        """Tokens of the limits, then money: whoever waited in the queue has pinned neither."""
+        if self.call.ticket is not None:
+            self.call.ticket.reserve(self.bounds.prompt + self.bounds.output * self.bounds.answers)
+        assert self._seat is not None
+        self.row.backend, self.row.upstream = self._seat.target.backend, self._seat.target.upstream
+        self._in_books = True  # from here on they may know this request, whatever comes back
+        held = await self.call.gateway.ledger.hold(self.row, self.bounds.want(), self.bounds.least())
+        if held.limited:
+            self.limited = True
+            self.bounds = self.meter.bounds = replace(self.bounds, output=self.bounds.output_for(held.amount))
+
+    async def _send(self) -> Reply:
+        """Sends to the seat's backend; one that certainly never got the request is passed over for the next target."""
+        left = list(self.offer.targets)
+        while True:
+            assert self._seat is not None
+            target, adapter = self._seat.target, self._seat.adapter
+            prepared = adapter.prepare(self.ask.task, self._body(), target.upstream)
+            self.ignored = prepared.ignored
+            self.row.backend, self.row.upstream = target.backend, target.upstream
+            try:
+                self.sent = True
+                self._reply = await adapter.ask(self.ask.task, prepared.body, self.ask.stream, self.call.id)
+                return self._reply
+            except NotSent as error:
+                self.sent = False
+                self._seat.release()
+                self._seat = None
+                left.remove(target)
+                if not left:
+                    raise NoBackend("No backend of this model can be reached at the moment.", retry_after=5) from error
+                self._seat = await self._take_seat(left)
+
+    def _body(self) -> dict[str, Any]:
+        body = dict(self.ask.body)
+        if self.ask.output_field is not None:
+            body[self.ask.output_field] = self.bounds.output
+        return body
+
+    async def _pass_on(self, events: list[dict[str, Any]]) -> None:
+        """Counts the events that arrived together and lets them leave together."""
+        out = []
+        for event in events:
+            self.meter.see(event)
+            event["model"] = self.offer.id
+            usage = event.pop("usage", None)
+            self._last_event = event
+            if event.get("choices") or usage is None:
+                out.append(replies.event(event))
+        if self.first_byte_us is None and self.meter.pieces:
+            self.first_byte_us = now_us()
+        if out:
+            await self._pipe.write(b"".join(out))
+            self._begin()
+
+    def _begin(self, error: GatewayError | None = None) -> None:
+        if self._begun.done():
+            return
+        if error is None:
+            self._begun.set_result(None)
+        else:
+            self._begun.set_exception(error)
+            self._begun.exception()  # a client that has gone never asks
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def _end(self, ending: Ending, error: GatewayError | None) -> None:
+        """Books the request, then lets the last byte go, then frees the slot."""
+        if self._reply is not None:
+            await self._reply.close()
+        try:
+            bill = await self._bill(ending)
+            await self._book(ending, error, bill)
+            self._finish(error, bill)
+        finally:
+            # Whatever failed above, nobody may wait for ever for this request, and the slot is not lost.
+            self._begin(GatewayError("Something went wrong in the gateway; it was noted."))
+            self._pipe.close()
+            if self._seat is not None:
+                self._seat.release()
+
+    async def _bill(self, ending: Ending) -> Bill | None:
+        if not self.sent or self._seat is None:
+            return None
+        counter = RequestCounter(self._seat.adapter, self.ask, self._seat.target.upstream)
+        return await self.meter.bill(ending, counter)
+
+    async def _book(self, ending: Ending, error: GatewayError | None, bill: Bill | None) -> None:
+        row = replace(
+            self.row,
+            status=CLIENT_LEFT if ending == "client_left" else error.status if error else 200,
+            error_code=(error.code or error.type) if error else None,
+            error=error.message if error else None,
+            first_byte_us=self.first_byte_us,
+            finished_us=now_us(),
+        )
+        ledger = self.call.gateway.ledger
+        if bill is None:
+            self.correct_limits(Units())
+            if self._in_books:
+                self._billed = await ledger.void(row)
+            else:
+                ledger.journal(replace(row, state="VOID"))
+        else:
+            self.correct_limits(bill.units)
+            row.state, row.basis, row.units_json = "SETTLED", bill.basis, units_json(bill.units)
+            row.input_tokens, row.output_tokens = bill.units.input, bill.units.output
+            self._billed = await ledger.settle(row, cost_nano(self.offer.price, bill.units))
+        self.call.gateway.telemetry.ended(row, self._billed)
+
+    def correct_limits(self, units: Units) -> None:
+        """The token windows hold what was used instead of what was reserved."""
+        if self.call.ticket is not None:
+            self.call.ticket.correct(units.input + units.output)
+
+    def _finish(self, error: GatewayError | None, bill: Bill | None) -> None:
+        """What the client still has to get: its JSON, its usage chunk and [DONE], or the error."""
+        if error is not None:
+            started = self._begun.done()
+            self._begin(error)
+            if started or self.ask.stream:
+                self._pipe.push(replies.event(error.body()))
+            return
+        if bill is not None:
+            charged = self._billed.charged if self._billed is not None else cost_nano(self.offer.price, bill.units)
+            usage = shown_usage(self.ask.task, bill.units, charged, "balance" if self.limited else None)
+            if not self.ask.stream:
+                self._answer["model"] = self.offer.id
+                self._answer["usage"] = usage
+            elif self.ask.wants_usage:
+                kept = {key: value for key, value in self._last_event.items() if key != "choices"}
+                self._pipe.push(replies.event({**kept, "choices": [], "usage": usage}))
+        if self.ask.stream:
+            self._pipe.push(replies.DONE)
+        self._begin()
+
+    def checkpoint(self) -> Progress | None:
+        """How far the stream has come since the last checkpoint, for the books; None where nothing is new."""
+        if not self.sent or self.meter.pieces == self._checkpointed or not self.meter.pieces:
+            return None
+        self._checkpointed = self.meter.pieces
+        units = self.meter.so_far()
+        cost = cost_nano(self.offer.price, units)
+        return Progress(self.call.id, cost, units_json(units), units.input, units.output, self.first_byte_us)

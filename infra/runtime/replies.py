@@ -1,0 +1,38 @@
+"""How answers and errors become bytes: one encoder, one error renderer."""
+
+from typing import Any
+
+import msgspec
+from quart import Response
+
+from infra.errors import GatewayError
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+DONE = b"data: [DONE]\n\n"
+
+
+def encode(data: Any) -> bytes:
+    """JSON; Decimals become exact numbers."""
+    return _ENCODER.encode(data)
+
+
+def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON response."""
+    return Response(encode(data), status, headers, content_type=JSON)
+
+
+def refusal(error: GatewayError) -> Response:
+    """An error as every client reads it (DESIGN.md section 7)."""
+    return Response(encode(error.body()), error.status, error.headers(), content_type=JSON)
+
+
+def event(data: Any) -> bytes:
+    """One server-sent event."""
+    return b"data: " + _ENCODER.encode(data) + b"\n\n"
+
+
+def comment(text: str) -> bytes:
+    """A line that keeps a stream alive and that clients ignore."""
+    return f": {text}\n\n".encode()

@@ -1,0 +1,123 @@
+"""The ASGI app: finds the function, opens the Call, asks the guards, runs the function's app, closes the Call.
+
+This file is the whole request pipeline; DESIGN.md section 4 tells the life of a request in words.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from infra.errors import FunctionBroken, GatewayError
+from infra.runtime import replies
+from infra.runtime.call import Call
+from infra.runtime.intake import ClientGone, Intake
+from infra.runtime.record import CLIENT_LEFT
+from infra.runtime.replays import Replay
+from infra.runtime.table import Entrance
+from infra.runtime.wire import ClientStalled, Wire, cors, preflight
+
+if TYPE_CHECKING:
+    from infra.runtime.gateway import Gateway
+
+log = logging.getLogger("aethergate.router")
+
+
+class Router:
+    """The app that the server runs."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        """ASGI 3."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        headers = _headers(scope)
+        intake = Intake(receive, headers)
+        try:
+            if scope["method"] == "OPTIONS" and "access-control-request-method" in headers and cors(scope["path"]):
+                await _bare(send, 204, b"", preflight(headers))
+                return
+            entrance = self._gateway.table.find(scope["method"], scope["path"])
+        except GatewayError as error:
+            await _refuse(intake, send, error, scope["path"])
+            return
+        call = Call(self._gateway, entrance.endpoint, scope, headers, intake)
+        with self._gateway.telemetry.flight(call):
+            await self._run(call, entrance, scope, send)
+
+    async def _run(self, call: Call, entrance: Entrance, scope: Mapping[str, Any], send: Any) -> None:
+        replay = Replay(call) if call.endpoint.access == "admin" and call.method == "POST" else None
+        wire = Wire(call, send, keep=replay is not None and replay.wanted)
+        try:
+            await self._answer(call, entrance, scope, wire, replay)
+        except GatewayError as error:
+            await _drained(call.intake)
+            await wire.fail(error)
+        except (ClientGone, ClientStalled) as gone:
+            log.info("request %s: %s", call.id, type(gone).__name__)
+        finally:
+            status = wire.status if wire.complete else CLIENT_LEFT
+            # Booking outlives this task: the server cancels it when the client goes.
+            await asyncio.shield(self._gateway.spawn(self._close(call, wire, replay, status), name=f"close-{call.id}"))
+
+    async def _answer(
+        self, call: Call, entrance: Entrance, scope: Mapping[str, Any], wire: Wire, replay: Replay | None
+    ) -> None:
+        for guard in entrance.guards:
+            await guard(call)
+        if entrance.function.app is None:
+            raise FunctionBroken(f"The function {call.endpoint.name} is broken; the owner can see why.", retry_after=30)
+        if replay is not None and (stored := await replay.begin()) is not None:
+            await wire.answer(stored.status, stored.body, {"idempotent-replayed": "true"})
+            return
+        app: Any = entrance.function.app
+        await app({**scope, "aethergate.call": call}, call.intake.replay, wire.send)
+
+    async def _close(self, call: Call, wire: Wire, replay: Replay | None, status: int) -> None:
+        await call.close(status)
+        if replay is not None:
+            await replay.end(wire.status, wire.kept)
+        self._gateway.telemetry.answered(call, status)
+
+
+def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Lower-case names; values as latin-1 text, which any bytes are."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def _drained(intake: Intake) -> None:
+    try:
+        await intake.drain()
+    except ClientGone:
+        return  # nobody is left to read the answer; sending it is harmless
+
+
+async def _refuse(intake: Intake, send: Any, error: GatewayError, path: str) -> None:
+    """An error where no function was found: there is no Call to answer for."""
+    await _drained(intake)
+    await _bare(send, error.status, replies.encode(error.body()), {**error.headers(), **cors(path)})
+
+
+async def _bare(send: Any, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    if body:
+        raw += [(b"content-type", replies.JSON.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    """The gateway is started and stopped by who made it (serve, CLI, tests), so there is nothing to do here."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

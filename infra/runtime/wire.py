@@ -1,0 +1,101 @@
+"""The way back to the client: the headers that every answer carries, and what the router must know of the answer."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from infra.errors import GatewayError
+from infra.runtime import replies
+
+if TYPE_CHECKING:
+    from infra.runtime.call import Call
+
+CLIENT_STALL_SECONDS = 60.0
+"""A client that takes nothing for so long is cut: a stalled reader must not keep a slot."""
+KEPT_BYTES = 1_000_000
+"""Answers up to this size are kept for a replay."""
+EXPOSED = ", ".join(
+    ["x-request-id", "openai-processing-ms", "retry-after", "x-should-retry"]
+    + [f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")]
+    + [f"x-aethergate-{name}" for name in ("cost", "balance", "limited", "ignored")]
+)
+
+
+class ClientStalled(Exception):
+    """The client stopped reading."""
+
+
+class Wire:
+    """`send` for the function's app; `fail` for an error before it."""
+
+    def __init__(self, call: "Call", send: Any, *, keep: bool = False) -> None:
+        self._call = call
+        self._send = send
+        self._keep = keep
+        self.status = 0
+        self.complete = False
+        self.kept = b""
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Passes an ASGI message on, with our headers on the first; raises ClientStalled."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message["headers"], *self._headers()]}
+        elif message["type"] == "http.response.body":
+            self.complete = not message.get("more_body", False)
+            if self._keep and len(self.kept) < KEPT_BYTES:
+                self.kept += message.get("body", b"")
+            if self._call.method == "HEAD":
+                message = {**message, "body": b""}
+        try:
+            async with asyncio.timeout(CLIENT_STALL_SECONDS):
+                await self._send(message)
+        except TimeoutError:
+            raise ClientStalled from None
+
+    async def fail(self, error: GatewayError) -> None:
+        """Answers with an error, unless an answer has begun."""
+        if self.status:
+            return
+        self._call.error = error
+        await self.answer(error.status, replies.encode(error.body()), error.headers())
+
+    async def answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        """Answers with JSON."""
+        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        raw += [(b"content-type", replies.JSON.encode()), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        found = {
+            "x-request-id": self._call.id,
+            "openai-processing-ms": str(round((time.monotonic() - self._call.opened) * 1000)),
+        }
+        if self._call.ticket is not None:
+            found |= self._call.ticket.headers()
+        found |= cors(self._call.path)
+        return [(name.encode(), value.encode("latin-1", "replace")) for name, value in found.items()]
+
+
+def cors(path: str) -> dict[str, str]:
+    """Any origin may call /v1 and read its headers, without credentials; nobody else's page may call /admin."""
+    if not path.startswith("/v1/"):
+        return {}
+    return {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
+
+
+def preflight(headers: Mapping[str, str]) -> dict[str, str]:
+    """The answer to a browser's OPTIONS: Authorization must be named, a `*` does not cover it."""
+    asked = [name.strip() for name in headers.get("access-control-request-headers", "").split(",")]
+    extra = [name for name in asked if name.replace("-", "").isalnum() and name.lower() not in _ALWAYS]
+    return {
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": "GET, POST, OPTIONS",
+        "access-control-allow-headers": ", ".join(["Authorization", "Content-Type", *extra[:32]]),
+        "access-control-max-age": "600",
+    }
+
+
+_ALWAYS = ("authorization", "content-type")

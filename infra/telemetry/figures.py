@@ -1,0 +1,96 @@
+"""The figures of this process, for Prometheus. Money is in nano-units, so that no figure is ever rounded."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from infra.ledger.books import RequestRow
+from infra.ledger.operations import Billed
+
+if TYPE_CHECKING:
+    from infra.runtime.call import Call
+    from infra.runtime.gateway import Gateway
+
+log = logging.getLogger("aethergate.requests")
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+
+class Telemetry:
+    """One per gateway, with a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._answers = self._counter("answers", "Answers by endpoint and status", "endpoint", "status")
+        self._seconds = self._histogram("seconds", "Seconds per request", "endpoint")
+        self._first_byte = self._histogram("first_byte_seconds", "Seconds to the first token", "model")
+        self._tokens = self._counter("tokens", "Tokens billed", "model", "kind")
+        self._charged = self._counter("charged_nano", "Nano-units charged", "model", "basis")
+        self._shortfall = self._counter("shortfall_nano", "Nano-units that no balance was left for", "model")
+        self._in_flight = self._gauge("in_flight", "Requests being answered")
+        self._ledger_waiting = self._gauge("ledger_waiting", "Operations that wait for a commit")
+        self._ledger_healthy = self._gauge("ledger_healthy", "1 while the last commit succeeded")
+        self._backend_up = self._gauge("backend_up", "1 where the backend answers", "backend")
+        self._backend_busy = self._gauge("backend_busy", "Slots in use", "backend")
+        self._backend_queued = self._gauge("backend_queued", "Requests waiting for a slot", "backend")
+
+    def _counter(self, name: str, help: str, *labels: str) -> Counter:
+        return Counter(name, help, labels, namespace="aethergate", registry=self.registry)
+
+    def _gauge(self, name: str, help: str, *labels: str) -> Gauge:
+        return Gauge(name, help, labels, namespace="aethergate", registry=self.registry)
+
+    def _histogram(self, name: str, help: str, *labels: str) -> Histogram:
+        return Histogram(name, help, labels, namespace="aethergate", registry=self.registry, buckets=_SECONDS)
+
+    @contextmanager
+    def flight(self, call: "Call") -> Iterator[None]:
+        """Around a request."""
+        self._in_flight.inc()
+        try:
+            yield
+        finally:
+            self._in_flight.dec()
+
+    def answered(self, call: "Call", status: int) -> None:
+        """A request has its whole answer, or its client has gone (499)."""
+        seconds = time.monotonic() - call.opened
+        self._answers.labels(call.endpoint.name, str(status)).inc()
+        self._seconds.labels(call.endpoint.name).observe(seconds)
+        log.info(
+            "answered",
+            extra={
+                "request": call.id,
+                "endpoint": call.endpoint.name,
+                "status": status,
+                "ms": round(seconds * 1000, 1),
+                "user": call.caller.user_name if call.caller else None,
+                "key": call.caller.key_id if call.caller else None,
+                "code": call.error.code if call.error else None,
+            },
+        )
+
+    def ended(self, row: RequestRow, billed: Billed | None) -> None:
+        """A request to a model was booked."""
+        if row.first_byte_us is not None:
+            self._first_byte.labels(row.model).observe((row.first_byte_us - row.created_us) / 1_000_000)
+        if billed is None or row.basis is None:
+            return
+        self._tokens.labels(row.model, "input").inc(row.input_tokens)
+        self._tokens.labels(row.model, "output").inc(row.output_tokens)
+        self._charged.labels(row.model, row.basis).inc(billed.charged)
+        self._shortfall.labels(row.model).inc(billed.shortfall)
+
+    def page(self, gateway: "Gateway") -> bytes:
+        """The figures in Prometheus's text format."""
+        self._ledger_waiting.set(gateway.ledger.writer.depth)
+        self._ledger_healthy.set(gateway.ledger.writer.healthy)
+        for state in gateway.pool.states():
+            self._backend_up.labels(state.name).set(bool(state.up))
+            self._backend_busy.labels(state.name).set(state.busy)
+            self._backend_queued.labels(state.name).set(state.queued)
+        return generate_latest(self.registry)
