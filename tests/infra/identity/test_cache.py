@@ -88,6 +88,7 @@ async def test_both_sides_are_bounded_and_the_least_used_goes_first() -> None:
         await cache.get(str(number))
         await cache.get("0")
     assert len(cache) == 15
+    assert table.reads.count("0") == 1  # in use all the time, so never dropped
     table.reads.clear()
     await cache.get("0")
     await cache.get("49")
