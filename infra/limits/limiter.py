@@ -13,6 +13,7 @@ from infra.config.objects import Limits
 from infra.errors import RateLimited
 from infra.limits import headers
 from infra.limits.windows import Full, Place, Want, Windows
+from infra.units import Rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,41 +33,44 @@ class Limiter:
 
     def admit(self, subjects: Sequence[Subject]) -> "Ticket":
         """Count one request with each subject; raises RateLimited, with the headers of the tightest, counting none."""
-        names = {subject.name for subject in subjects}
-        if len(names) != len(subjects):
-            raise ValueError(f"a subject came twice: {[subject.name for subject in subjects]}")
-        ticket = Ticket(self.windows, subjects)
-        ticket.count_request()
+        ticket = Ticket(self.windows)
+        ticket.join(subjects)
         return ticket
 
 
 class Ticket:
     """One request at the limits. What it reserved stays counted until it leaves the window, unless corrected."""
 
-    def __init__(self, windows: Windows, subjects: Sequence[Subject]) -> None:
+    def __init__(self, windows: Windows) -> None:
         self._windows = windows
-        self._requests = [
-            (subject, subject.name + " requests", subject.limits.requests)
-            for subject in subjects
-            if subject.limits.requests
-        ]
-        self._tokens = [
-            (subject, subject.name + " tokens", subject.limits.tokens) for subject in subjects if subject.limits.tokens
-        ]
-        self._places = [
-            (subject, Place(subject.name, subject.limits.concurrent))
-            for subject in subjects
-            if subject.limits.concurrent
-        ]
+        self._requests: list[tuple[Subject, str, Rate]] = []
+        self._tokens: list[tuple[Subject, str, Rate]] = []
+        self._places: list[tuple[Subject, Place]] = []
         self._reserved: tuple[int, int] | None = None
         """The instant and the tokens counted there."""
         self._inside = False
+        self._names: set[str] = set()
 
-    def count_request(self) -> None:
-        """What `admit` does, once."""
-        taken = self._windows.take([Want(window, rate, 1) for _, window, rate in self._requests])
+    def join(self, subjects: Sequence[Subject]) -> None:
+        """Count the request with more subjects, which are known later, as a model is; before `reserve`.
+
+        Raises RateLimited, counting with none of these; with those before it has been counted.
+        """
+        names = [subject.name for subject in subjects]
+        if len({*names, *self._names}) != len(names) + len(self._names) or self._reserved is not None:
+            raise ValueError(f"a subject came twice or too late: {names}")
+        requests = [(each, f"{each.name} requests", each.limits.requests) for each in subjects if each.limits.requests]
+        before, self._requests = self._requests, self._requests + requests
+        taken = self._windows.take([Want(window, rate, 1) for _, window, rate in requests])
         if isinstance(taken, Full):
-            raise self._refusal(taken)
+            refusal, self._requests = self._refusal(taken), before
+            raise refusal
+        self._names.update(names)
+        for each in subjects:
+            if each.limits.tokens:
+                self._tokens.append((each, f"{each.name} tokens", each.limits.tokens))
+            if each.limits.concurrent:
+                self._places.append((each, Place(each.name, each.limits.concurrent)))
 
     def reserve(self, tokens: int) -> None:
         """Count `tokens` and take a place with each subject, all or none; once per ticket.

@@ -149,6 +149,35 @@ def test_a_ticket_reserves_once_and_a_subject_comes_once() -> None:
         Limiter(Clock()).admit([KEY, KEY])
 
 
+def test_a_model_joins_when_it_is_known_and_counts_in_everything_from_there_on() -> None:
+    clock = Clock()
+    limiter = Limiter(clock)
+    model = Subject("model:m", Limits(requests=Rate(2, 60), tokens=Rate(100, 60), concurrent=1), "this model")
+    for _ in range(2):
+        ticket = limiter.admit([USER])
+        ticket.join([model])
+        assert "x-ratelimit-limit-tokens" in ticket.headers()
+    third = limiter.admit([USER])
+    assert "this model" in refused(lambda: third.join([model])).message
+    assert third.headers()["x-ratelimit-limit-requests"] == "5"  # the model has not joined
+    assert third.headers()["x-ratelimit-remaining-requests"] == "2"
+    assert "can never pass" in refused(lambda: ticket.reserve(101)).message
+    ticket.reserve(100)
+    with pytest.raises(ValueError, match="too late"):
+        ticket.join([KEY])
+    ticket.release()
+    assert limiter.windows._places == {}
+
+
+def test_a_refusal_shows_the_headers_of_the_subject_that_refused() -> None:
+    limiter = Limiter(Clock())
+    for _ in range(3):
+        limiter.admit([KEY, USER])
+    error = refused(lambda: limiter.admit([USER, KEY]))
+    assert error.headers()["x-ratelimit-limit-requests"] == "3"
+    assert error.headers()["x-ratelimit-remaining-requests"] == "0"
+
+
 def test_headers_show_the_tightest_of_requests_and_of_tokens_each_by_itself() -> None:
     clock = Clock()
     limiter = Limiter(clock)
