@@ -149,7 +149,8 @@ async def _reprice(store: Store) -> tuple[int, list[Finding]]:
         row["id"]: PriceList.of(msgspec.json.decode(row["price_json"]))
         for row in await store.rows("SELECT id, price_json FROM price_versions")
     }
-    last, checked, findings = "", 0, []
+    last, checked = "", 0
+    findings: list[Finding] = []
     while True:
         rows = await store.rows(
             "SELECT id, price_id, units_json, charged, shortfall FROM requests WHERE state = 'SETTLED' AND id > ?"

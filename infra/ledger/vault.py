@@ -14,8 +14,10 @@ COMMIT_SECONDS_MAX = 1.5
 class Vault(Protocol):
     """One connection to the money tables, used by one task."""
 
-    impossible: tuple[type[Exception], ...]
-    """Errors that say that an operation itself cannot be written, however often it is tried."""
+    @property
+    def impossible(self) -> tuple[type[Exception], ...]:
+        """Errors that say that an operation itself cannot be written, however often it is tried."""
+        ...
 
     async def open(self) -> None:
         """Connects; again after a failure."""

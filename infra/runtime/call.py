@@ -19,6 +19,7 @@ from infra.runtime import replies
 from infra.runtime.intake import Intake
 from infra.runtime.record import draft
 from infra.runtime.relay import Relay, RequestCounter
+from infra.runtime.subjects import model_subjects
 from infra.store.clock import now_us
 from infra.store.ids import new
 
@@ -113,6 +114,8 @@ class Call:
         allowed = self.user.models
         if allowed is not None and offer.id not in allowed:
             raise ModelNotAllowed(f"This API key may not use the model {offer.id!r}.", param="model")
+        if self.ticket is not None:
+            self.ticket.join(model_subjects(offer, self.user))
         return offer
 
     async def afford(self, offer: "Offer", ask: Ask) -> None:

@@ -70,7 +70,8 @@ def _handle(dotted: str) -> Handle:
         raise TypeError(f"{dotted}.handler.handle is {type(found).__name__}, not an `async def`")
     if len(inspect.signature(found).parameters) != 1:
         raise TypeError(f"{dotted}.handler.handle must take one argument, the call")
-    return found
+    handle: Handle = found
+    return handle
 
 
 def _forget(dotted: str) -> None:

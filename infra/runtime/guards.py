@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
-from infra.config.objects import BODY_MAX_BYTES, Endpoint, Limits
+from infra.config.objects import BODY_MAX_BYTES, Endpoint
 from infra.errors import ShuttingDown
-from infra.limits.limiter import Subject
+from infra.runtime.subjects import endpoint_subjects
 from infra.runtime.call import Call
 
 Guard = Callable[[Call], Awaitable[None]]
@@ -28,7 +28,7 @@ async def admin_key(call: Call) -> None:
 
 async def limits(call: Call) -> None:
     """Requests per window and, with the hold, tokens and concurrency: 429."""
-    call.ticket = call.gateway.limiter.admit(subjects(call))
+    call.ticket = call.gateway.limiter.admit(endpoint_subjects(call.endpoint, call.user))
 
 
 async def body(call: Call) -> None:
@@ -45,20 +45,3 @@ def guards_of(endpoint: Endpoint) -> tuple[Guard, ...]:
             return (admin_key, body)
         case "open":
             return (body,)
-
-
-def subjects(call: Call) -> list[Subject]:
-    """Everybody whose limits this call counts in: its key, its user, the endpoint for this key and for all."""
-    endpoint, caller = call.endpoint, call.user
-    found = [
-        Subject(f"key {caller.key_id}", caller.key_limits, "this key"),
-        Subject(f"user {caller.user_id}", caller.user_limits, "this user"),
-        Subject(f"endpoint {endpoint.name} key {caller.key_id}", endpoint.limits, "this endpoint for one key"),
-    ]
-    if endpoint.limits.total is not None:
-        found.append(Subject(f"endpoint {endpoint.name}", endpoint.limits.total, "this endpoint for all callers"))
-    return [subject for subject in found if _limits_something(subject.limits)]
-
-
-def _limits_something(limits: Limits) -> bool:
-    return limits.requests is not None or limits.tokens is not None or limits.concurrent is not None

@@ -4,6 +4,7 @@ A failing migration leaves the old schema as it was. A database that a newer ver
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,6 +14,7 @@ import asyncpg
 from infra.store.clock import now_us
 
 _LOCK = 0x41_47_4D_49_47  # "AGMIG": the advisory lock under which PostgreSQL migrates, one process at a time
+LOCK_SECONDS = 30
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, applied_us BIGINT NOT NULL)"
 
 
@@ -56,9 +58,9 @@ def pending(applied: set[int], dialect: str) -> list[Migration]:
 
 def migrate_sqlite(path: str) -> list[str]:
     """Migrates a file and returns the names of the steps taken; waits up to 30 s for another process that migrates."""
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
     try:
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA foreign_keys=OFF")  # a rebuilt table must not cascade into its children
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -75,6 +77,19 @@ def migrate_sqlite(path: str) -> list[str]:
     finally:
         connection.close()
     return [step.name for step in steps]
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """The one statement that ignores the busy timeout: another process that switches at the same moment wins."""
+    give_up = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.05)
 
 
 def _statements(script: str) -> Iterator[str]:

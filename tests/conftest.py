@@ -1,0 +1,19 @@
+"""Fixtures that every test folder may use."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.standins.databases import database
+from tests.standins.llama import Llama, start_llama
+from tests.standins.postgres import postgres_server, postgres_url
+
+__all__ = ["database", "llama", "postgres_server", "postgres_url"]
+
+
+@pytest.fixture(scope="session")
+def llama() -> Iterator[Llama]:
+    """A real llama.cpp server with SmolLM2-135M: 4 slots of 2048 tokens, chat and embeddings."""
+    server = start_llama()
+    yield server
+    server.stop()
