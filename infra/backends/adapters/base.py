@@ -1,0 +1,197 @@
+"""What every adapter is: it knows one kind of server, is asked in OpenAI's words and answers in OpenAI's shape."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import httpx
+import msgspec
+
+from infra.backends import fields, media
+from infra.backends.faults import NotSent, blame
+from infra.backends.reply import Repair, Reply
+from infra.backends.transport import NOT_SENT, BackendTransport
+from infra.config.objects import Backend
+from infra.errors import BackendError, BackendTimeout, BadRequest, GatewayError, UnsupportedParameter
+from infra.metering.ask import Task
+
+PLAIN = (str, int, float, bool, type(None))
+PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A body ready to be sent, and the caller's fields that were left out of it."""
+
+    body: dict[str, Any]
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a probe found; `why` is one sentence for the owner where it is not up."""
+
+    up: bool
+    why: str | None = None
+    models: tuple[str, ...] = ()
+    contexts: Mapping[str, int] = field(default_factory=dict)
+    """Tokens of context one request has, per model, where the server tells."""
+    context: int | None = None
+    """The same where the server has one model."""
+    slots: int | None = None
+    """How many requests the server works on at once, where it tells."""
+    capabilities: frozenset[str] = frozenset()
+
+
+class Adapter(ABC):
+    """One backend's server. Public verbs raise GatewayErrors only; `infra.backends` says what each one means."""
+
+    fields: ClassVar[Mapping[Task, frozenset[str]]] = {
+        "chat": fields.CHAT,
+        "completion": fields.COMPLETION,
+        "embedding": fields.EMBEDDING,
+    }
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.transport = BackendTransport()
+        self.noticed: Callable[[GatewayError | None], None] = lambda _: None
+        """Told how each request ended at the door: an error, or None for an answer (passive health)."""
+
+    @property
+    def url(self) -> str:
+        """Where the server is now, without a trailing slash."""
+        return self.backend.url
+
+    @abstractmethod
+    def prepare(self, task: Task, body: Mapping[str, Any], upstream: str) -> Prepared:
+        """The body to send, re-serialised from known fields only; raises UnsupportedParameter, BadRequest."""
+
+    @abstractmethod
+    async def ask(self, task: Task, body: Mapping[str, Any], stream: bool, request_id: str) -> Reply:
+        """Sends a prepared body and waits for the status line."""
+
+    @abstractmethod
+    async def probe(self) -> Probe:
+        """Whether the server works; never loads a model, never raises."""
+
+    async def count_text(self, upstream: str, text: str) -> int | None:
+        """Exact tokens of a text by the backend's tokenizer; None where it has none or does not answer."""
+        return None
+
+    async def count_prompt(self, task: Task, body: Mapping[str, Any], upstream: str) -> int | None:
+        """Exact tokens of a request's prompt, template included; None as above."""
+        return None
+
+    async def close(self) -> None:
+        """Closes every connection to the backend."""
+        await self.transport.aclose()
+
+    def select(self, task: Task, body: Mapping[str, Any]) -> Prepared:
+        """The known fields of a body that have a value; refuses what steers the backend, and media by URL."""
+        known, accepted = self.fields[task], self.backend.accept
+        kept: dict[str, Any] = {}
+        ignored: list[str] = []
+        for name, value in body.items():
+            if name in accepted:
+                kept[name] = value
+            elif value is None:
+                continue
+            elif name in fields.STEERING:
+                raise UnsupportedParameter(f"'{name}' cannot be set here.", param=name)
+            elif name in known:
+                kept[name] = value
+            else:
+                ignored.append(name)
+        _check_template_kwargs(kept)
+        _check_prompts(kept)
+        if self.backend.media == "data":
+            media.check(kept)
+        return Prepared(kept, tuple(ignored))
+
+    async def send(self, path: str, body: Mapping[str, Any], stream: bool, request_id: str, repair: Repair) -> Reply:
+        """Posts JSON; the reply of a 200, else the error that the answer becomes."""
+        limits = self.backend.deadlines
+        # A plain answer says nothing before it is whole, so only its total time can be bounded.
+        answer = limits.first_byte if stream else limits.total
+        extra = {"x-request-id": request_id, "accept": "text/event-stream" if stream else "application/json"}
+        request = self._request("POST", path, msgspec.json.encode(body), extra)
+        request.extensions["timeout"] = {"connect": limits.connect, "read": limits.idle, "answer": answer}
+        response = await self._exchange(request)
+        if response.status_code == 200:
+            self.noticed(None)
+            return Reply(response, repair, limits)
+        error = await _refusal(response)
+        self.noticed(error)
+        raise error
+
+    async def fetch(self, method: str, path: str, body: Any = None, seconds: float = PROBE_SECONDS) -> tuple[int, Any]:
+        """Status and JSON of a short question to the server's own API; raises the BackendError family."""
+        request = self._request(method, path, b"" if body is None else msgspec.json.encode(body), {})
+        request.extensions["timeout"] = {"connect": seconds, "read": seconds}
+        response = await self._exchange(request)
+        try:
+            content = await response.aread()
+            return response.status_code, msgspec.json.decode(content) if content else None
+        except (httpx.TransportError, msgspec.DecodeError, RecursionError) as error:
+            raise BackendError("The backend's answer cannot be read.") from error
+        finally:
+            await response.aclose()
+
+    def _request(self, method: str, path: str, content: bytes, extra: Mapping[str, str]) -> httpx.Request:
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "aethergate",
+            "accept-encoding": "identity",
+            **extra,
+        }
+        if self.backend.api_key:
+            headers["authorization"] = f"Bearer {self.backend.api_key}"
+        return httpx.Request(method, self.url + path, headers=headers, content=content)
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self.transport.handle_async_request(request)
+        except NOT_SENT as error:
+            refused = NotSent("The backend of this model cannot be reached.", retry_after=2)
+            self.noticed(refused)
+            raise refused from error
+        except httpx.TimeoutException as error:
+            raise BackendTimeout("The backend did not answer in time.") from error
+        except httpx.TransportError as error:
+            raise BackendError("The connection to the backend broke before it answered.") from error
+
+
+async def _refusal(response: httpx.Response) -> GatewayError:
+    """The error of an answer that is not a 200."""
+    try:
+        content = await response.aread()
+        body = msgspec.json.decode(content) if len(content) < 2**20 else None
+    except (httpx.TransportError, msgspec.DecodeError, RecursionError):
+        body = None
+    finally:
+        await response.aclose()
+    return blame(response.status_code, body, response.headers)
+
+
+def _check_template_kwargs(body: Mapping[str, Any]) -> None:
+    found = body.get("chat_template_kwargs")
+    if found is None:
+        return
+    if not isinstance(found, Mapping):
+        raise BadRequest("'chat_template_kwargs' must be an object.", param="chat_template_kwargs")
+    for name, value in found.items():
+        where = f"chat_template_kwargs.{name}"
+        if name in fields.TEMPLATE_NAMES:
+            raise UnsupportedParameter(f"'{where}' cannot be set here.", param=where)
+        if not isinstance(value, PLAIN):
+            raise UnsupportedParameter(f"'{where}' must be a plain value: text, a number, true or false.", param=where)
+
+
+def _check_prompts(body: Mapping[str, Any]) -> None:
+    """llama.cpp takes objects with media inside as prompts, past every check of messages."""
+    for name in ("prompt", "input"):
+        found = body.get(name)
+        if isinstance(found, Mapping) or (isinstance(found, list) and any(isinstance(one, Mapping) for one in found)):
+            raise BadRequest(f"'{name}' must be text, a list of texts, or tokens.", param=name)

@@ -1,0 +1,187 @@
+"""llama.cpp's server (LLAMA_SERVER.md says what it does on the wire)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from infra.backends import fields
+from infra.backends.adapters.base import Probe
+from infra.backends.adapters.openai import OpenAIAdapter
+from infra.backends.faults import blame, clean
+from infra.backends.logprobs import legacy
+from infra.backends.reply import Repair
+from infra.errors import GatewayError
+from infra.metering.ask import Task
+from infra.metering.usage import tokens
+
+
+class LlamaCppAdapter(OpenAIAdapter):
+    """Counts by /tokenize and /apply-template, reads context and slots from /props."""
+
+    fields: ClassVar[Mapping[Task, frozenset[str]]] = {
+        "chat": fields.CHAT | fields.LLAMACPP,
+        "completion": fields.COMPLETION | fields.LLAMACPP,
+        "embedding": fields.EMBEDDING,
+    }
+
+    def mend(self, task: Task, body: Mapping[str, Any]) -> Repair:
+        return LlamaRepair(self, task, body)
+
+    async def count_text(self, upstream: str, text: str) -> int | None:
+        return await self._count(text, special=False)
+
+    async def count_prompt(self, task: Task, body: Mapping[str, Any], upstream: str) -> int | None:
+        if task == "chat":
+            wanted = {name: body[name] for name in ("messages", "tools", "chat_template_kwargs") if name in body}
+            found = await self._ask_json("/apply-template", wanted)
+            prompt = found.get("prompt")
+            return await self._count(prompt, special=True) if isinstance(prompt, str) else None
+        return await self._count_all(_prompts(body.get("prompt" if task == "completion" else "input")))
+
+    async def probe(self) -> Probe:
+        """/health, /v1/models and /props: none of them waits for a slot."""
+        try:
+            status, health = await self.fetch("GET", "/health")
+            if status != 200:
+                return Probe(up=False, why=clean(blame(status, health, {}).message))
+            status, props = await self.fetch("GET", "/props")
+        except GatewayError as error:
+            return Probe(up=False, why=error.message)
+        found = await super().probe()
+        return found if status != 200 or not found.up else _with_props(found, props)
+
+    async def _count_all(self, prompts: list[Any]) -> int | None:
+        """Sum over prompts, of which some may be tokens already."""
+        total = 0
+        for prompt in prompts:
+            count = len(prompt) if isinstance(prompt, list) else await self._count(prompt, special=True)
+            if count is None:
+                return None
+            total += count
+        return total
+
+    async def _count(self, text: str, *, special: bool) -> int | None:
+        """Tokens of a text; `special` as in a prompt: with BOS where the model has one, control tokens parsed."""
+        found = await self._ask_json("/tokenize", {"content": text, "add_special": special, "parse_special": special})
+        counted = found.get("tokens")
+        return len(counted) if isinstance(counted, list) else None
+
+    async def _ask_json(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The object answered, empty where the server does not answer or refuses: counting is help, not duty."""
+        try:
+            status, found = await self.fetch("POST", path, body)
+        except GatewayError:
+            return {}
+        return found if status == 200 and isinstance(found, dict) else {}
+
+
+class LlamaRepair(Repair):
+    """Usage that counts one answer of several, several usage events in one stream, legacy shapes (short list 5–7)."""
+
+    def __init__(self, adapter: LlamaCppAdapter, task: Task, sent: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._adapter = adapter
+        self._task = task
+        self._sent = sent
+        self._answers = sent.get("n") or 1
+        self._usages: list[tuple[int, dict[str, Any]]] = []
+        self._frame: dict[str, Any] = {}
+
+    async def whole(self, answer: dict[str, Any]) -> dict[str, Any]:
+        choices = answer.get("choices") or []
+        if self._task == "completion":
+            for choice in choices:
+                choice["logprobs"] = legacy(choice.get("logprobs"))
+        if len(choices) > 1 and isinstance(answer.get("usage"), dict):
+            await self._recount(answer["usage"], choices)
+        return answer
+
+    def event(self, event: dict[str, Any]) -> Iterable[dict[str, Any]]:
+        choices = event.get("choices") or []
+        if self._task == "completion":
+            for choice in choices:
+                choice["logprobs"] = legacy(choice.get("logprobs"))
+        usage = event.pop("usage", None)
+        if isinstance(usage, dict):
+            # One comes with every choice, in the middle of the others: they are kept for the one at the end.
+            self._usages.append((choices[0]["index"] if choices else 0, usage))
+            self._frame = {name: value for name, value in event.items() if name not in ("choices", "timings")}
+            self._frame |= {"timings": event.pop("timings")} if "timings" in event else {}
+            if not choices:
+                return ()
+        return super().event(event)
+
+    def end(self) -> Iterable[dict[str, Any]]:
+        """One usage event for the whole stream, as OpenAI sends it."""
+        return [self._frame | {"choices": [], "usage": self._merged()}] if self._usages else ()
+
+    def _merged(self) -> dict[str, Any]:
+        """Completion tokens of all choices; each prompt once, of its choices the one that found least in the cache."""
+        if len(self._usages) == 1:
+            return self._usages[0][1]
+        prompts: dict[int, tuple[int, int]] = {}
+        produced = 0
+        for index, usage in self._usages:
+            produced += tokens(usage.get("completion_tokens")) or 0
+            sent = tokens(usage.get("prompt_tokens")) or 0
+            cached = tokens((usage.get("prompt_tokens_details") or {}).get("cached_tokens")) or 0
+            number = index // self._answers
+            prompts[number] = min(prompts.get(number, (sent, cached)), (sent, cached))
+        return _usage(
+            sum(sent for sent, _ in prompts.values()), produced, sum(cached for _, cached in prompts.values())
+        )
+
+    async def _recount(self, usage: dict[str, Any], choices: list[dict[str, Any]]) -> None:
+        """Raises the usage to what all answers and prompts hold by the tokenizer, never below what was reported."""
+        texts = [_said(choice) for choice in choices]
+        counts = [await self._adapter.count_text("", text) for text in texts]
+        produced = sum(count or 0 for count in counts)
+        usage["completion_tokens"] = max(tokens(usage.get("completion_tokens")) or 0, produced)
+        if self._task == "completion" and len(prompts := _prompts(self._sent.get("prompt"))) > 1:
+            sent = await self._adapter._count_all(prompts)
+            usage["prompt_tokens"] = max(tokens(usage.get("prompt_tokens")) or 0, sent or 0)
+        usage["total_tokens"] = (tokens(usage.get("prompt_tokens")) or 0) + usage["completion_tokens"]
+
+
+def _usage(sent: int, produced: int, cached: int) -> dict[str, Any]:
+    return {
+        "completion_tokens": produced,
+        "prompt_tokens": sent,
+        "total_tokens": sent + produced,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
+
+
+def _said(choice: Mapping[str, Any]) -> str:
+    """All that a choice says: text, thinking, tool calls."""
+    message = choice.get("message") or {}
+    parts = [choice.get("text"), message.get("content"), message.get("reasoning_content")]
+    for call in message.get("tool_calls") or ():
+        function = call.get("function") or {}
+        parts += [function.get("name"), function.get("arguments")]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _prompts(found: Any) -> list[Any]:
+    """A prompt field as a list of prompts: a text, texts, tokens, lists of tokens."""
+    if not isinstance(found, list) or (found and all(type(one) is int for one in found)):
+        return [found]
+    return found
+
+
+def _with_props(found: Probe, props: Any) -> Probe:
+    """The probe with what /props knows; its model_path stays here."""
+    if not isinstance(props, dict):
+        return found
+    settings = props.get("default_generation_settings")
+    context = tokens(settings.get("n_ctx")) if isinstance(settings, dict) else None
+    caps, modalities = props.get("chat_template_caps"), props.get("modalities")
+    able = {"tools"} if isinstance(caps, dict) and caps.get("supports_tools") else set()
+    able |= {name for name, has in modalities.items() if has} if isinstance(modalities, dict) else set()
+    return Probe(
+        up=True,
+        models=found.models,
+        contexts=dict.fromkeys(found.models, context) if context else found.contexts,
+        context=context or found.context,
+        slots=tokens(props.get("total_slots")),
+        capabilities=frozenset(able),
+    )

@@ -1,0 +1,218 @@
+"""Every backend's slots in one place: who gets which, who waits, and which backend is up."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from infra.backends.adapters import make
+from infra.backends.adapters.base import Adapter
+from infra.backends.adapters.embedded import EmbeddedAdapter
+from infra.backends.health import look, watch
+from infra.backends.slots import MEASURED
+from infra.backends.station import Seat, Station, Told, Waiter
+from infra.config.objects import AdapterName, Backend, Target
+from infra.errors import NoBackend, Overloaded, ShuttingDown
+
+
+@dataclass(frozen=True, slots=True)
+class BackendState:
+    """One backend as the owner sees it."""
+
+    name: str
+    adapter: AdapterName
+    up: bool | None
+    """None: not looked at yet, taken as up."""
+    why: str | None
+    """One sentence where it is not up."""
+    slots: int
+    busy: int
+    queued: int
+    models: tuple[str, ...] = ()
+    """What it serves, by its own names."""
+    context: int | None = None
+    """Tokens of context that one request has, where all its models have the same."""
+    contexts: Mapping[str, int] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    last_error: str | None = None
+    checked_us: int | None = None
+
+
+class Pool:
+    """One per gateway. Open it with `start`, close it with `stop`."""
+
+    def __init__(self, backends: Mapping[str, Backend]) -> None:
+        self._declared = dict(backends)
+        self._stations: dict[str, Station] = {}
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._waiting: set[Waiter] = set()
+        self._taken = 0
+        self._open = False
+
+    async def start(self) -> None:
+        """Looks at every backend once, then starts the embedded ones that are wanted, without waiting for them."""
+        self._open = True
+        for name, backend in self._declared.items():
+            self._add(name, backend)
+        await self.probe_all()
+        await self._start_embedded()
+
+    async def stop(self) -> None:
+        """Dismisses who waits and closes every connection, running requests included."""
+        self._open = False
+        for task in self._watches.values():
+            task.cancel()
+        await asyncio.gather(*self._watches.values(), return_exceptions=True)
+        for station in self._stations.values():
+            station.dismiss(ShuttingDown("The gateway is shutting down."))
+            self._retire(station.adapter)
+        self._stations.clear()
+        self._watches.clear()
+        while self._closing:
+            await asyncio.gather(*self._closing)
+
+    async def reload(self, backends: Mapping[str, Backend]) -> None:
+        """Takes over another set of backends; running requests keep their connection, and who waits keeps the place."""
+        self._declared = dict(backends)
+        for name in self._stations.keys() - backends.keys():
+            self._watches.pop(name).cancel()
+            self._stations.pop(name).remove()
+        for name, backend in backends.items():
+            station = self._stations.get(name)
+            if station is None:
+                self._add(name, backend)
+            elif station.backend != backend:
+                station.replace(backend, make(backend))
+        await asyncio.gather(*(look(station) for station in self._stations.values() if station.up is None))
+        await self._start_embedded()
+
+    async def probe_all(self) -> None:
+        """Looks at every backend now."""
+        await asyncio.gather(*(look(station) for station in self._stations.values()))
+
+    def states(self) -> list[BackendState]:
+        """Every backend, in the order of gateway.yaml."""
+        return [_state(name, self._stations[name]) for name in self._declared if name in self._stations]
+
+    def adapter(self, backend: str) -> Adapter | None:
+        """A backend's adapter, for questions that need no slot (token counts)."""
+        station = self._stations.get(backend)
+        return station.adapter if station is not None else None
+
+    async def seat(self, targets: Sequence[Target], user: str, weight: int, told: Told | None = None) -> Seat:
+        """A slot at one of the targets' backends; waits in the fair queue where none is free.
+
+        Raises NoBackend (none is up, or all went down meanwhile), Overloaded (every queue is full, the wait would be
+        or was too long), ShuttingDown. A cancelled wait leaves the queue and takes nothing along.
+        """
+        found = self._candidates(targets)
+        free = [station for station in found if station.slots.free]
+        if free:
+            station = min(free, key=lambda one: (one.slots.busy / one.slots.total, one.last_taken))
+            seat = station.take(found[station])
+            self._taken += 1
+            station.last_taken = self._taken
+        else:
+            seat = await self._wait(self._known(targets), list(found), user, weight, told)
+        await seat.keep_pace()
+        return seat
+
+    def _known(self, targets: Sequence[Target]) -> dict[Station, Target]:
+        return {self._stations[target.backend]: target for target in targets if target.backend in self._stations}
+
+    def _candidates(self, targets: Sequence[Target]) -> dict[Station, Target]:
+        """The stations that may be up, each with the model's name there."""
+        if not self._open:
+            raise ShuttingDown("The gateway is shutting down.")
+        known = self._known(targets)
+        found = {station: target for station, target in known.items() if station.up is not False}
+        if not found:
+            wait = min((station.retry_seconds for station in known), default=30)
+            raise NoBackend("No backend of this model is up at the moment.", retry_after=wait)
+        return found
+
+    async def _wait(
+        self, known: Mapping[Station, Target], found: list[Station], user: str, weight: int, told: Told | None
+    ) -> Seat:
+        """In the queues of all candidates that have room, until the first of them has a slot."""
+        room = [station for station in found if len(station.queue) < station.queue.length]
+        if not room:
+            seconds = min(station.slots.wait(len(station.queue) + 1) for station in found)
+            raise Overloaded("The queue of this model is full.", retry_after=seconds)
+        waiter = Waiter(known, user, weight, told)
+        for station in room:
+            waiter.join(station)
+        longest = max(station.backend.queue.wait for station in room)
+        self._waiting.add(waiter)
+        try:
+            _refuse_hopeless(waiter, room, longest)
+            waiter.tell()
+            await asyncio.wait({waiter.granted}, timeout=longest)
+            if not waiter.granted.done():
+                raise Overloaded("No slot became free in time.", retry_after=waiter.expect()[1])
+            return waiter.granted.result()
+        except BaseException:
+            waiter.abandon()
+            raise
+        finally:
+            self._waiting.discard(waiter)
+
+    def _returned(self, station: Station) -> None:
+        """A backend came up again: those who wait for one of its models wait for it too."""
+        for waiter in self._waiting:
+            if station in waiter.targets and not waiter.granted.done():
+                waiter.join(station)
+        station.grant()
+
+    async def _start_embedded(self) -> None:
+        """As each one's `start` says; who is not started says why."""
+        others = any(one.up for one in self._stations.values() if not isinstance(one.adapter, EmbeddedAdapter))
+        for station in self._stations.values():
+            adapter = station.adapter
+            if not isinstance(adapter, EmbeddedAdapter) or adapter.started:
+                continue
+            wish = station.backend.start
+            if wish == "always" or (wish == "if_no_other" and not others):
+                await adapter.start()
+            else:
+                adapter.rest("another backend answers" if wish == "if_no_other" else "gateway.yaml says start: never")
+            await look(station)
+
+    def _add(self, name: str, backend: Backend) -> None:
+        station = Station(backend, make(backend), self._retire)
+        station.returned = self._returned
+        self._stations[name] = station
+        self._watches[name] = asyncio.create_task(watch(station), name=f"watch {name}")
+
+    def _retire(self, adapter: Adapter) -> None:
+        task = asyncio.create_task(adapter.close(), name="close a backend's connections")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def _refuse_hopeless(waiter: Waiter, room: Sequence[Station], longest: float) -> None:
+    """Refuses at once who would wait longer than allowed, where the speed was measured."""
+    seconds = waiter.expect()[1]
+    if seconds > longest and all(station.slots.finished >= MEASURED for station in room):
+        raise Overloaded(
+            f"The wait for this model is about {seconds:.0f} seconds, too long to queue.", retry_after=seconds - longest
+        )
+
+
+def _state(name: str, station: Station) -> BackendState:
+    probe = station.probe
+    return BackendState(
+        name=name,
+        adapter=station.backend.adapter,
+        up=station.up,
+        why=None if station.up else probe.why,
+        slots=station.slots.total,
+        busy=station.slots.busy,
+        queued=len(station.queue),
+        models=probe.models,
+        context=probe.context,
+        contexts=probe.contexts,
+        capabilities=tuple(sorted(probe.capabilities)),
+        last_error=station.last_error,
+        checked_us=station.checked_us,
+    )

@@ -1,0 +1,168 @@
+"""A backend's answer in OpenAI's shape, whole or as the events that arrived together."""
+
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import httpx
+import msgspec
+
+from infra.backends.faults import blame, clean, said
+from infra.backends.sse import Event, EventTooLong, Parser
+from infra.backends.transport import Body
+from infra.config.objects import Deadlines
+from infra.errors import BackendError, BackendTimeout, ContextTooLong, GatewayError
+
+BROKEN = "The backend broke off in the middle of its answer."
+STRANGE = "The backend's answer is not in the shape of an answer."
+WHOLE_MAX = 256 * 2**20
+"""Bytes of a plain answer; 2,048 embeddings of 4,096 numbers are some 100 MB."""
+_decode = msgspec.json.Decoder().decode
+
+
+class Repair:
+    """What an adapter mends in one reply; the base mends what any OpenAI-compatible server may get wrong.
+
+    openai-node's stream helper throws where the first delta of a choice has no role (LLAMA_SERVER.md, 7).
+    """
+
+    def __init__(self) -> None:
+        self._roles: set[int] = set()
+
+    async def whole(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """A plain answer, mended."""
+        return answer
+
+    def event(self, event: dict[str, Any]) -> Iterable[dict[str, Any]]:
+        """The events that one event of the backend becomes."""
+        for choice in event.get("choices") or ():
+            delta = choice.get("delta")
+            if isinstance(delta, dict) and (index := choice["index"]) not in self._roles:
+                self._roles.add(index)
+                if not delta.get("role"):
+                    delta["role"] = "assistant"
+        return (event,)
+
+    def end(self) -> Iterable[dict[str, Any]]:
+        """What is still to be said when the backend is done."""
+        return ()
+
+
+class Reply:
+    """One answer. Read it once, by `whole` or `events`; close it in any case.
+
+    Raises BackendError when the backend breaks off or says an error, BackendTimeout when it falls silent.
+    """
+
+    def __init__(self, response: httpx.Response, repair: Repair, deadlines: Deadlines) -> None:
+        assert isinstance(response.stream, Body)
+        self._body = response.stream
+        self._repair = repair
+        self._idle = deadlines.idle
+        self._until = time.monotonic() + deadlines.total
+        self._first = deadlines.first_byte
+        self._begun = False
+        self._unfinished: set[int] = set()
+
+    async def whole(self) -> dict[str, Any]:
+        """The plain answer."""
+        chunks, size = [], 0
+        while chunk := await self._read():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > WHOLE_MAX:
+                raise BackendError("The backend's answer is too large.")
+        answer = _object(b"".join(chunks))
+        if answer.get("error") is not None:
+            raise _said_error(answer)
+        _choices(answer)
+        return await self._repair.whole(answer)
+
+    async def events(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """The stream without [DONE], which is the normal end of this iterator."""
+        parser, done = Parser(), False
+        while not done and (chunk := await self._read()):
+            batch: list[dict[str, Any]] = []
+            done = self._take(_fed(parser, chunk), batch)
+            if batch:
+                yield batch
+        last: list[dict[str, Any]] = []
+        if not done and not self._take(parser.end(), last) and (self._unfinished or not self._begun):
+            raise BackendError(BROKEN)
+        last.extend(self._repair.end())
+        if last:
+            yield last
+
+    async def close(self) -> None:
+        """Closes the connection to the backend where the answer is not at its end; idempotent."""
+        await self._body.aclose()
+
+    def _take(self, events: list[Event], batch: list[dict[str, Any]]) -> bool:
+        """Appends what the caller gets for these events; True at the backend's [DONE]."""
+        for data, _ in events:
+            if data == b"[DONE]":
+                return True
+            if data == b"null":  # llama.cpp, first event of a stream with several prompts
+                continue
+            event = _object(data)
+            if event.get("error") is not None:
+                raise _said_error(event)
+            self._begun = True
+            for choice in _choices(event):
+                # A stream without [DONE] may end only when every choice that began is finished.
+                if choice.get("finish_reason"):
+                    self._unfinished.discard(choice["index"])
+                else:
+                    self._unfinished.add(choice["index"])
+            batch.extend(self._repair.event(event))
+        return False
+
+    async def _read(self) -> bytes:
+        """Bytes as they arrive, within the idle deadline and the total; the first within that of a cold load."""
+        left = self._until - time.monotonic()
+        try:
+            chunk = await self._body.read(min(left, self._first))
+        except httpx.TimeoutException as error:
+            raise BackendTimeout("The backend fell silent in the middle of its answer.") from error
+        except httpx.TransportError as error:
+            raise BackendError(BROKEN) from error
+        self._first = self._idle
+        return chunk
+
+
+def _fed(parser: Parser, chunk: bytes) -> list[Event]:
+    try:
+        return parser.feed(chunk)
+    except EventTooLong as error:
+        raise BackendError("The backend sent an event that is too long.") from error
+
+
+def _choices(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """The choices of an answer or event, distrusted: what reads them later may rely on their shape."""
+    found = event.get("choices")
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise BackendError(STRANGE)
+    for choice in found:
+        if not isinstance(choice, dict) or type(choice.setdefault("index", 0)) is not int:
+            raise BackendError(STRANGE)
+    return found
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        found = _decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BackendError("The backend's answer is not JSON.") from error
+    if not isinstance(found, dict):
+        raise BackendError("The backend's answer is not a JSON object.")
+    return found
+
+
+def _said_error(event: dict[str, Any]) -> GatewayError:
+    """An error said under status 200: only a prompt that is too long is the caller's."""
+    found = blame(500, event, {})
+    if isinstance(found, ContextTooLong):
+        return found
+    return BackendError(f"The backend reported an error: {clean(said(event)[0]) or 'without a word'}")

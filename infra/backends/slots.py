@@ -1,0 +1,41 @@
+"""How many requests a backend works on at once, and how long they take there."""
+
+GUESS_SECONDS = 5.0
+"""How long a request takes, before one was measured."""
+MEASURED = 5
+"""So many finished requests make the mean believable."""
+_SHARE = 0.2
+
+
+class Slots:
+    """A counter that cannot go wrong silently: taking too many or freeing too many raises."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.busy = 0
+        self.finished = 0
+        self.seconds = GUESS_SECONDS
+        """Mean time a slot is taken, newer ones weighing more (exponentially weighted, a fifth each)."""
+
+    @property
+    def free(self) -> bool:
+        """After a reload that took slots away, more may be busy than there are."""
+        return self.busy < self.total
+
+    def take(self) -> None:
+        if not self.free:
+            raise RuntimeError("no slot is free")
+        self.busy += 1
+
+    def give(self, seconds: float | None) -> None:
+        """Frees one that was taken for so long; None: it was not used."""
+        if self.busy < 1:
+            raise RuntimeError("no slot is taken")
+        self.busy -= 1
+        if seconds is not None:
+            self.seconds = seconds if self.finished == 0 else (1 - _SHARE) * self.seconds + _SHARE * seconds
+            self.finished += 1
+
+    def wait(self, position: int) -> float:
+        """Seconds until the `position`-th waiter gets a slot, as far as the measured speed tells."""
+        return position * self.seconds / self.total

@@ -1,0 +1,81 @@
+"""Server-sent events from bytes in any splits (WHATWG HTML, 9.2.6 "Interpreting an event stream")."""
+
+from typing import NamedTuple
+
+EVENT_MAX = 8 * 2**20
+"""Bytes of one event; a backend that sends more is broken or hostile."""
+
+
+class Event(NamedTuple):
+    """One event: its data lines joined by newlines, and its type where it names one."""
+
+    data: bytes
+    name: bytes = b""
+
+
+class EventTooLong(ValueError):
+    """An event or line over the bound."""
+
+
+class Parser:
+    """Fed with bytes, gives the events that became complete; keeps at most `event_max` bytes."""
+
+    def __init__(self, event_max: int = EVENT_MAX) -> None:
+        self._max = event_max
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._size = 0
+        self._name = b""
+        self._first_line = True
+        self._after_cr = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The events that `chunk` completes; raises EventTooLong."""
+        if self._after_cr or b"\r" in chunk:
+            chunk = self._plain_ends(chunk)
+        *lines, self._rest = (self._rest + chunk).split(b"\n") if self._rest else chunk.split(b"\n")
+        found: list[Event] = []
+        for line in lines:
+            if line:
+                self._take(line)
+            elif self._data:
+                found.append(self._finish())
+            else:
+                self._name = b""
+        if self._size + len(self._rest) > self._max:
+            raise EventTooLong(f"an event of more than {self._max} bytes")
+        return found
+
+    def end(self) -> list[Event]:
+        """What a server left unterminated at the end of its stream: the spec drops it, servers mean it."""
+        if self._rest:
+            self._take(self._rest)
+            self._rest = b""
+        return [self._finish()] if self._data else []
+
+    def _plain_ends(self, chunk: bytes) -> bytes:
+        """CRLF and CR as LF, also where a CRLF was split between two chunks."""
+        if self._after_cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+            self._after_cr = False
+        if chunk:
+            self._after_cr = chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _take(self, line: bytes) -> None:
+        if self._first_line:
+            self._first_line = False
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        name, colon, value = line.partition(b":")
+        if colon and value.startswith(b" "):
+            value = value[1:]
+        if name == b"data":
+            self._data.append(value)
+            self._size += len(value) + 1
+        elif name == b"event":
+            self._name = value
+
+    def _finish(self) -> Event:
+        event = Event(self._data[0] if len(self._data) == 1 else b"\n".join(self._data), self._name)
+        self._data, self._size, self._name = [], 0, b""
+        return event
