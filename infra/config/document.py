@@ -29,7 +29,7 @@ class Broken(Exception):
 def parse(data: bytes) -> Node:
     """The document; raises Broken with the line."""
     if len(data) > BYTES_MAX:
-        raise Broken(0, f"the file has {len(data):,} bytes; {BYTES_MAX:,} are the most")
+        raise Broken(0, f"the file has more than {BYTES_MAX:,} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
@@ -41,7 +41,7 @@ def parse(data: bytes) -> Node:
         raise _syntax(text, wrong) from None
     except yaml.reader.ReaderError as wrong:
         line = text.count("\n", 0, wrong.position) + 1
-        raise Broken(line, f"the character U+{ord(wrong.character):04X} is not allowed in YAML") from None
+        raise Broken(line, f"the character U+{ord(text[wrong.position]):04X} is not allowed in YAML") from None
 
 
 def _syntax(text: str, wrong: yaml.MarkedYAMLError) -> Broken:
@@ -51,7 +51,9 @@ def _syntax(text: str, wrong: yaml.MarkedYAMLError) -> Broken:
     if text[mark.index : mark.index + 1] == "\t":
         return Broken(mark.line + 1, "a tab: YAML indents with spaces")
     context = f" {wrong.context}" if wrong.context else ""
-    hint = "; a value with {…} inside a [list] stands in quotes" if "'{'" in (wrong.problem or "") else ""
+    hint = (
+        "; inside [ ] or { } a value with braces of its own stands in quotes" if "'{'" in (wrong.problem or "") else ""
+    )
     return Broken(mark.line + 1, f"not YAML: {wrong.problem}{context} (column {mark.column + 1}){hint}")
 
 

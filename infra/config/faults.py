@@ -29,7 +29,8 @@ class Fault:
     def __str__(self) -> str:
         """As editors and compilers write it: gateway.yaml:12: models.x.price: …"""
         line = f"{self.line}:" if self.line else ""
-        return f"{self.file}:{line} {self.where + ': ' if self.where else ''}{self.message}"
+        said = f"{self.file}:{line} {self.where + ': ' if self.where else ''}{self.message}"
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in said)  # it goes to a terminal
 
 
 class ManifestFaults(ConfigError):

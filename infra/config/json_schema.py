@@ -15,7 +15,7 @@ PUBLISHED = Path(__file__).with_name("gateway.schema.json")
 def schema() -> dict[str, Any]:
     """The schema. What a schema cannot say (names that refer to others, doubled routes) the loader alone refuses."""
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "gateway.yaml",
         "description": "The manifest of AetherGate: backends, models with prices, endpoints with limits.",
         **MANIFEST.schema(),

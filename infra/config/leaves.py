@@ -51,17 +51,23 @@ def whole(what: str, least: int, most: int) -> Leaf:
 
     def convert(value: Scalar, _place: Place) -> int:
         if kind(value) != "int" or len(value.text) > 18:
-            raise ValueError(f"{show(value)} is not a whole number; expected {what}")
+            raise ValueError(f"{show(value)} is not a whole number ({what})")
         if not least <= int(value.text) <= most:
-            raise ValueError(f"{value.text} is not between {least} and {most:,}; expected {what}")
+            raise ValueError(f"{value.text} is not between {least} and {most:,} ({what})")
         return int(value.text)
 
     return Leaf(what, convert, {"type": "integer", "minimum": least, "maximum": most})
 
 
-def _unit(what: str, pattern: str, read: Callable[[object], Any], **more: Any) -> Leaf:
+def _unit(what: str, pattern: str, read: Callable[[object], Any]) -> Leaf:
     """Text with a unit, read by infra.units; the sentence of its ValueError is the fault."""
-    return Leaf(what, lambda value, _place: read(value.text), {"type": "string", "pattern": pattern, **more})
+
+    def convert(value: Scalar, _place: Place) -> Any:
+        if not value.text.isascii():
+            raise ValueError(f"{show(value)} is not {what}")
+        return read(value.text)
+
+    return Leaf(what, convert, {"type": "string", "pattern": pattern})
 
 
 def _price(value: Scalar, _place: Place) -> int:
@@ -76,6 +82,13 @@ def _duration(value: object) -> float:
     if not 0 < seconds <= DURATION_MAX_SECONDS or not math.isfinite(seconds):
         raise ValueError(f"{str(value)[:40]} is not between 1ms and 366d")
     return seconds
+
+
+def _size(value: object) -> int:
+    found = units.size(value)
+    if found < 1:
+        raise ValueError(f"{value!r} would let nothing pass")
+    return found
 
 
 _DIGITS = r"(?=[^/]*[1-9])[0-9]{1,12}"
@@ -94,7 +107,7 @@ RATE = _unit(
     rf"^\s*{_DIGITS}\s*[KM]?\s*/\s*(s|m|h|d|sec|second|min|minute|hour|day)\s*$",
     units.rate,
 )
-SIZE = _unit('a size, as in "8MB"', r"^\s*[0-9]{1,12}\s*([kKmMgG]?[iI]?[bB])\s*$", units.size)
+SIZE = _unit('a size, as in "8MB"', rf"^\s*{_DIGITS}\s*([kKmMgG]?[iI]?[bB])\s*$", _size)
 DURATION = _unit('a duration, as in "60s"', r"^\s*(?=.*[1-9])[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*$", _duration)
 
 
@@ -102,6 +115,8 @@ def _url(value: Scalar, _place: Place) -> str:
     """http(s)://host[:port][/path] without a trailing slash or /v1, which the adapters add themselves."""
     text = _text(value)
     example = 'an address is written as in "http://127.0.0.1:11434"'
+    if "@" in text:
+        raise ValueError("a password in the address: put it into `api_key`, as ${NAME_OF_A_VARIABLE}")
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -109,9 +124,7 @@ def _url(value: Scalar, _place: Place) -> str:
         good = False
     if not good or not re.fullmatch(r"[\x21-\x7e]+", text):
         raise ValueError(f"{show(value)} is no address of a server: {example}")
-    if "@" in parts.netloc:
-        raise ValueError("a password in the address: put it into `api_key`, as ${NAME_OF_A_VARIABLE}")
-    if parts.query or parts.fragment:
+    if "?" in text or "#" in text:
         raise ValueError(f"{show(value)} has a query or fragment: {example}")
     return text.rstrip("/").removesuffix("/v1").rstrip("/")
 
@@ -124,7 +137,16 @@ def _network(value: Scalar, _place: Place) -> str:
 
 
 def _database(value: Scalar, _place: Place) -> str:
-    database_url(_text(value))
+    database_url(value.text)
+    return value.text
+
+
+def _secret(value: Scalar, _place: Place) -> str:
+    """Never shown, not even when it is wrong."""
+    if kind(value) != "text" and not value.variable:
+        raise ValueError("a secret of digits only stands in quotes")
+    if not re.fullmatch(r"[!-~]+", value.text):
+        raise ValueError("the secret has spaces or characters beyond ASCII, which no header can carry")
     return value.text
 
 
@@ -135,5 +157,9 @@ DATABASE = Leaf(
     _database,
     {"type": "string", "pattern": r"^(sqlite|postgres(ql)?|asyncpg)(\+[a-z0-9]+)?://"},
 )
-SECRET = word("a secret of printable ASCII characters, best as ${NAME_OF_A_VARIABLE}", r"[!-~]+", 4096)
+SECRET = Leaf(
+    "a secret of printable ASCII characters, best as ${NAME_OF_A_VARIABLE}",
+    _secret,
+    {"type": "string", "pattern": "^[!-~]+$"},
+)
 FILE = word("a path of a file", r"[^\x00-\x1f\x7f]+", 4096)

@@ -1,11 +1,10 @@
 """gateway.yaml → Manifest, or every fault in it at once."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.config.document import Broken, parse
+from infra.config.document import BYTES_MAX, Broken, parse
 from infra.config.faults import ConfigError, Fault, ManifestFaults, Place, Reading
 from infra.config.objects import Manifest
 from infra.config.sections.backends import BACKENDS
@@ -41,17 +40,18 @@ def find(explicit: str | None, environ: Mapping[str, str]) -> Path:
     raise ConfigError(f"./{NAME} {what}: go to its folder, or say --config FILE or set {VARIABLE}")
 
 
-def load(path: Path | str, environ: Mapping[str, str] | None = None) -> Manifest:
+def load(path: Path | str, environ: Mapping[str, str]) -> Manifest:
     """Reads and checks the whole file. Raises ManifestFaults with all faults.
 
-    `environ` fills the ${VARIABLES}; None takes the process's own. Nothing is looked up on the network or imported.
+    `environ` fills the ${VARIABLES}. Nothing is looked up on the network, nothing imported.
     """
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(BYTES_MAX + 1)
     except (OSError, ValueError) as wrong:
         reason = wrong.strerror if isinstance(wrong, OSError) else str(wrong)
         raise ManifestFaults([Fault(str(path), 0, "", f"cannot be read: {reason}")]) from None
-    return read(data, str(path), os.environ if environ is None else environ)
+    return read(data, str(path), environ)
 
 
 def read(data: bytes, name: str, environ: Mapping[str, str]) -> Manifest:

@@ -107,7 +107,7 @@ class Endpoint:
     """One function and where it is reached."""
 
     name: str
-    """The last part of the function's dotted name: chat_completions."""
+    """What `name:` says, else the last part of the function's dotted name: chat_completions. No two have the same."""
     function: str
     routes: tuple[Route, ...]
     access: Access = "key"

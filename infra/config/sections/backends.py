@@ -11,6 +11,7 @@ from infra.config.shapes import Field, Named, Shape
 
 NAME = word("a name of a backend (letters, digits, . _ -, no slash)", r"[A-Za-z0-9][A-Za-z0-9._-]*", 100)
 REQUEST_FIELD = word("a name of a request field", r"[A-Za-z_][A-Za-z0-9_.-]*")
+_REMOTE = ("ollama", "llamacpp", "vllm", "openai")
 _EMBEDDED = ("start", "model_file", "context")
 
 QUEUE = Shape(
@@ -38,7 +39,7 @@ def _check(values: Mapping[str, Any], _place: Place) -> Iterable[tuple[str, str]
     adapter = values.get("adapter")
     if adapter == "embedded" and "url" in values:
         yield "url", "an embedded backend has no url: the gateway starts it"
-    if adapter in ("ollama", "llamacpp", "vllm", "openai"):
+    if adapter in _REMOTE:
         if "url" not in values:
             yield "", 'a backend needs `url`, as in "http://127.0.0.1:11434"'
         yield from ((name, f"is for adapter embedded, this one is {adapter}") for name in _EMBEDDED if name in values)
@@ -49,7 +50,7 @@ BACKEND = Shape(
     dict,
     {
         "adapter": Field(
-            choice("ollama", "llamacpp", "vllm", "openai", "embedded"),
+            choice(*_REMOTE, "embedded"),
             "What it speaks. openai: anything OpenAI-compatible; embedded: a llama.cpp server that the gateway starts.",
             required=True,
         ),
@@ -71,9 +72,16 @@ BACKEND = Shape(
     },
     check=_check,
     rules={
-        "if": {"properties": {"adapter": {"const": "embedded"}}},
-        "then": {"properties": {"url": False}},
-        "else": {"properties": dict.fromkeys(_EMBEDDED, False), "required": ["url"]},
+        "allOf": [
+            {
+                "if": {"properties": {"adapter": {"const": "embedded"}}, "required": ["adapter"]},
+                "then": {"properties": {"url": False}},
+            },
+            {
+                "if": {"properties": {"adapter": {"enum": list(_REMOTE)}}, "required": ["adapter"]},
+                "then": {"properties": dict.fromkeys(_EMBEDDED, False), "required": ["url"]},
+            },
+        ]
     },
 )
 

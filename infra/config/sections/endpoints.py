@@ -68,7 +68,7 @@ def _unpriced(function: str, models: Any, place: Place) -> Iterable[tuple[str, s
     for name, own in models.items() if isinstance(models, dict) else ():
         model = place.reading.found.get("models", {}).get(name)
         price = own or (model.price if model else None)
-        missing = price.missing(METERS.get(function, ())) if price else []
+        missing = price.missing(METERS.get(function, ())) if price and price.to_json() else []
         if missing:
             yield "models", f'"{name}" has no price for {" and ".join(missing)}, which {function} uses; free is 0'
 
