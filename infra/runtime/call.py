@@ -138,6 +138,8 @@ class Call:
 
     async def _refined(self, offer: "Offer", ask: Ask, bounds: Bounds) -> Bounds:
         adapter = self.gateway.pool.adapter(offer.targets[0].backend)
+        if adapter is None:
+            return bounds
         counted = await RequestCounter(adapter, ask, offer.targets[0].upstream).prompt()
         if counted is None:
             return bounds

@@ -30,7 +30,7 @@ from infra.store.clock import now_us
 from infra.units import show_duration, show_money
 
 if TYPE_CHECKING:
-    from infra.backends.pool import Seat
+    from infra.backends.station import Seat
     from infra.catalogue.offer import Offer
     from infra.runtime.call import Call
 
@@ -173,6 +173,7 @@ class Relay:
         return self.call.endpoint.limits.time
 
     async def _work(self) -> None:
+        self._refuse_fields()
         self._seat = await self._take_seat(list(self.offer.targets))
         self.place = None
         await self._hold()
@@ -184,6 +185,13 @@ class Relay:
             self._answer = await reply.whole()
             self.first_byte_us = now_us()
             self.meter.see(self._answer)
+
+    def _refuse_fields(self) -> None:
+        """A field that the backend must not get is a 400 at once, not after the queue."""
+        target = self.offer.targets[0]
+        adapter = self.call.gateway.pool.adapter(target.backend)
+        if adapter is not None:
+            adapter.prepare(self.ask.task, self.ask.body, target.upstream)
 
     async def _take_seat(self, targets: list[Any]) -> "Seat":
         caller = self.call.user
