@@ -107,7 +107,7 @@ class Catalogue:
             targets=_targets(own) if own is not None else declared.targets if declared is not None else (),
             price=price_list(version) if version is not None else PriceList(),
             price_id=version.id if version is not None else "",
-            max_output=_first(own and own.max_output, declared and declared.max_output),
+            max_output=_first(own.max_output if own else None, declared.max_output if declared else None),
             context=declared.context if declared is not None else None,
             limits=declared.limits if declared is not None else Limits(),
             created_us=self._book.first_us.get(model_id, 0),
