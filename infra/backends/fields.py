@@ -5,7 +5,8 @@ parameters); Ollama's docs/api.md and openai compatibility page.
 """
 
 
-def _names(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[str]:
+    """A set of names from a list with spaces."""
     return frozenset(text.split())
 
 
@@ -13,34 +14,34 @@ _OUTPUT = (
     "model stream stream_options temperature top_p n stop seed max_tokens presence_penalty frequency_penalty"
     " logit_bias logprobs user"
 )
-CHAT = _names(
+CHAT = names(
     f"{_OUTPUT} messages max_completion_tokens top_logprobs tools tool_choice parallel_tool_calls functions"
     " function_call response_format reasoning_effort verbosity modalities audio prediction metadata store"
     " service_tier prompt_cache_key prompt_cache_retention safety_identifier"
 )
-COMPLETION = _names(f"{_OUTPUT} prompt suffix echo")
-EMBEDDING = _names("model input encoding_format dimensions user")
+COMPLETION = names(f"{_OUTPUT} prompt suffix echo")
+EMBEDDING = names("model input encoding_format dimensions user")
 
 _LOCAL = "top_k min_p typical_p repeat_penalty repetition_penalty ignore_eos chat_template_kwargs"
 """What the local servers share, each ignoring the other's spelling."""
-LLAMACPP = _names(
+LLAMACPP = names(
     f"{_LOCAL} top_n_sigma xtc_probability xtc_threshold dynatemp_range dynatemp_exponent repeat_last_n"
     " dry_multiplier dry_base dry_allowed_length dry_penalty_last_n dry_sequence_breakers mirostat mirostat_tau"
     " mirostat_eta adaptive_target adaptive_decay samplers min_keep n_probs post_sampling_probs grammar json_schema"
     " grammar_lazy cache_prompt t_max_predict_ms n_indent timings_per_token reasoning_format"
     " reasoning_budget_tokens thinking_budget_tokens continue_final_message add_generation_prompt return_tokens"
 )
-VLLM = _names(
+VLLM = names(
     f"{_LOCAL} length_penalty stop_token_ids include_stop_str_in_output min_tokens skip_special_tokens"
     " spaces_between_special_tokens truncate_prompt_tokens truncation_side allowed_token_ids bad_words"
     " add_generation_prompt continue_final_message add_special_tokens include_reasoning thinking_token_budget"
     " structured_outputs guided_json guided_regex guided_choice guided_grammar return_tokens_as_token_ids"
     " return_token_ids repetition_detection"
 )
-VLLM_EMBEDDING = _names("truncate_prompt_tokens truncation_side add_special_tokens normalize")
-OLLAMA = _names(f"{_LOCAL} repeat_last_n mirostat mirostat_tau mirostat_eta think")
+VLLM_EMBEDDING = names("truncate_prompt_tokens truncation_side add_special_tokens normalize")
+OLLAMA = names(f"{_LOCAL} repeat_last_n mirostat mirostat_tau mirostat_eta think")
 
-STEERING = _names(
+STEERING = names(
     # the scheduler and its slots
     "priority id_slot slot_id request_id rid data_parallel_rank routed_dp_rank n_cache_reuse sse_ping_interval"
     # the cache, between requests and between machines
@@ -60,7 +61,7 @@ STEERING = _names(
 )
 """Refused with 400 where it is not in `accept:`: it steers the backend's scheduler, template, files or limits."""
 
-TEMPLATE_NAMES = _names(
+TEMPLATE_NAMES = names(
     "chat_template tokenize conversation messages tools documents return_dict return_tensors padding truncation"
     " max_length add_generation_prompt continue_final_message return_assistant_tokens_mask tokenizer_kwargs"
 )

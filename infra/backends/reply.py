@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from infra.backends.faults import blame, clean, said
-from infra.backends.sse import Event, EventTooLong, Parser
+from infra.backends.sse import Event, EventTooLong, Lines, Parser
 from infra.backends.transport import Body
 from infra.config.objects import Deadlines
 from infra.errors import BackendError, BackendTimeout, ContextTooLong, GatewayError
@@ -54,8 +54,11 @@ class Reply:
     Raises BackendError when the backend breaks off or says an error, BackendTimeout when it falls silent.
     """
 
-    def __init__(self, response: httpx.Response, repair: Repair, deadlines: Deadlines) -> None:
+    def __init__(
+        self, response: httpx.Response, repair: Repair, deadlines: Deadlines, framing: type[Parser | Lines] = Parser
+    ) -> None:
         assert isinstance(response.stream, Body)
+        self._framing = framing
         self._body = response.stream
         self._repair = repair
         self._idle = deadlines.idle
@@ -80,7 +83,7 @@ class Reply:
 
     async def events(self) -> AsyncIterator[list[dict[str, Any]]]:
         """The stream without [DONE], which is the normal end of this iterator."""
-        parser, done = Parser(), False
+        parser, done = self._framing(), False
         while not done and (chunk := await self._read()):
             batch: list[dict[str, Any]] = []
             done = self._take(_fed(parser, chunk), batch)
@@ -108,14 +111,19 @@ class Reply:
             if event.get("error") is not None:
                 raise _said_error(event)
             self._begun = True
-            for choice in _choices(event):
-                # A stream without [DONE] may end only when every choice that began is finished.
-                if choice.get("finish_reason"):
-                    self._unfinished.discard(choice["index"])
-                else:
-                    self._unfinished.add(choice["index"])
-            batch.extend(self._repair.event(event))
+            _choices(event)
+            for mended in self._repair.event(event):
+                batch.append(mended)
+                self._note(mended)
         return False
+
+    def _note(self, event: dict[str, Any]) -> None:
+        """Which choices began and are not finished: a stream without [DONE] may end only when there are none."""
+        for choice in event.get("choices") or ():
+            if choice.get("finish_reason"):
+                self._unfinished.discard(choice["index"])
+            else:
+                self._unfinished.add(choice["index"])
 
     async def _read(self) -> bytes:
         """Bytes as they arrive, within the idle deadline and the total; the first within that of a cold load."""
@@ -130,7 +138,7 @@ class Reply:
         return chunk
 
 
-def _fed(parser: Parser, chunk: bytes) -> list[Event]:
+def _fed(parser: Parser | Lines, chunk: bytes) -> list[Event]:
     try:
         return parser.feed(chunk)
     except EventTooLong as error:

@@ -1,4 +1,5 @@
-"""Server-sent events from bytes in any splits (WHATWG HTML, 9.2.6 "Interpreting an event stream")."""
+"""Streams from bytes in any splits: server-sent events (WHATWG HTML, 9.2.6 "Interpreting an event stream"), and JSON
+lines."""
 
 from typing import NamedTuple
 
@@ -79,3 +80,23 @@ class Parser:
         event = Event(self._data[0] if len(self._data) == 1 else b"\n".join(self._data), self._name)
         self._data, self._size, self._name = [], 0, b""
         return event
+
+
+class Lines:
+    """JSON lines, fed and read as `Parser` is: one line, one event."""
+
+    def __init__(self, event_max: int = EVENT_MAX) -> None:
+        self._max = event_max
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """The lines that `chunk` completes, empty ones left out; raises EventTooLong."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > self._max:
+            raise EventTooLong(f"a line of more than {self._max} bytes")
+        return [Event(line) for line in lines if line.strip()]
+
+    def end(self) -> list[Event]:
+        """The last line, where it was not terminated."""
+        rest, self._rest = self._rest, b""
+        return [Event(rest)] if rest.strip() else []

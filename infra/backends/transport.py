@@ -5,9 +5,11 @@ Every failure becomes the httpx exception that says how far the request got, whi
     certainly not sent: ConnectError (refused, DNS, TLS), ConnectTimeout
     may have been sent: WriteError, ReadError, ReadTimeout, RemoteProtocolError
 
-A kept-alive connection that the server closes just as we reuse it cannot be told apart from one that was closed after
-reading the request. So such connections are given up after KEEPALIVE seconds, below the 5 s of llama.cpp, uvicorn and
-Node, and a `Connection: close` is obeyed; what still breaks before the answer is "may have been sent".
+A kept-alive connection that the server closes just as we reuse it cannot be told apart, in general, from one that was
+closed after reading the request. So: connections are given up after KEEPALIVE seconds, below the 5 s of llama.cpp,
+uvicorn and Node; a `Connection: close` is obeyed; llama.cpp, which closes after a stream without saying so, gets no
+second request on such a connection; and where aiohttp found the connection closed before it wrote a byte, the request
+goes out again on another. What still breaks before the answer "may have been sent".
 """
 
 import asyncio
@@ -22,6 +24,7 @@ KEEPALIVE = 3.0
 """Seconds that an idle connection is kept; the margin to 5 s is for a busy event loop."""
 LARGE = 2**20
 """Bytes from which a body is written piece by piece, so that other requests get their turn."""
+UNSENT_TRIES = 2
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _DROPPED = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"keep-alive"})
 
@@ -41,11 +44,10 @@ class Body(httpx.AsyncByteStream):
     async def read(self, seconds: float | None) -> bytes:
         """What has arrived, waiting at most so long for the first byte of it; empty at the end."""
         try:
-            if seconds is None:
-                return await self._answer.content.readany()
             async with asyncio.timeout(seconds):
                 return await self._answer.content.readany()
         except Exception as error:
+            self._answer.close()
             raise _translated(error, self._request) from error
 
     async def aclose(self) -> None:
@@ -75,13 +77,25 @@ class BackendTransport(httpx.AsyncBaseTransport):
         return self._session
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        session = self._session or self._open()
         limits = request.extensions.get("timeout", {})
-        connect, idle = limits.get("connect"), limits.get("read")
         content = await request.aread()
         try:
-            async with asyncio.timeout(limits.get("answer", idle)):
-                answer = await session.request(
+            async with asyncio.timeout(limits.get("answer", limits.get("read"))):
+                answer = await self._send(request, content, limits.get("connect"))
+        except Exception as error:
+            raise _translated(error, request) from error
+        if answer.connection is not None and answer.connection.protocol is not None and _closes_after(answer):
+            answer.connection.protocol.force_close()
+        kept = [(name, value) for name, value in answer.raw_headers if name.lower() not in _DROPPED]
+        body = Body(answer, request, limits.get("read"))
+        return httpx.Response(answer.status, headers=kept, stream=body, request=request)
+
+    async def _send(self, request: httpx.Request, content: bytes, connect: float | None) -> aiohttp.ClientResponse:
+        """Until the status line; a connection that was closed before the first byte is replaced."""
+        session = self._session or self._open()
+        for left in range(UNSENT_TRIES, -1, -1):
+            try:
+                return await session.request(
                     request.method,
                     URL(str(request.url), encoded=True),
                     headers=request.headers.multi_items(),
@@ -89,16 +103,27 @@ class BackendTransport(httpx.AsyncBaseTransport):
                     allow_redirects=False,  # a redirect could lead anywhere: it is an error of the backend
                     timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect),
                 )
-        except Exception as error:
-            raise _translated(error, request) from error
-        kept = [(name, value) for name, value in answer.raw_headers if name.lower() not in _DROPPED]
-        return httpx.Response(answer.status, headers=kept, stream=Body(answer, request, idle), request=request)
+            except aiohttp.ClientError as error:
+                if not left or len(content) > LARGE or not _unsent(error):
+                    raise
+        raise AssertionError("unreachable")
 
     async def aclose(self) -> None:
         """Closes every connection, running requests included."""
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _closes_after(answer: aiohttp.ClientResponse) -> bool:
+    """llama.cpp closes the connection behind a stream and does not announce it."""
+    return answer.headers.get("Server") == "llama.cpp" and "Transfer-Encoding" in answer.headers
+
+
+def _unsent(error: Exception) -> bool:
+    """aiohttp says so before its first write, head and body together where the body is not LARGE."""
+    cause = error if isinstance(error, aiohttp.ClientConnectionResetError) else error.__cause__
+    return isinstance(cause, aiohttp.ClientConnectionResetError) and "closing transport" in str(cause)
 
 
 def _translated(error: Exception, request: httpx.Request) -> Exception:

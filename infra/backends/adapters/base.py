@@ -11,6 +11,7 @@ import msgspec
 from infra.backends import fields, media
 from infra.backends.faults import NotSent, blame
 from infra.backends.reply import Repair, Reply
+from infra.backends.sse import Lines, Parser
 from infra.backends.transport import NOT_SENT, BackendTransport
 from infra.config.objects import Backend
 from infra.errors import BackendError, BackendTimeout, BadRequest, GatewayError, UnsupportedParameter
@@ -52,6 +53,9 @@ class Adapter(ABC):
         "completion": fields.COMPLETION,
         "embedding": fields.EMBEDDING,
     }
+
+    framing: ClassVar[type[Parser | Lines]] = Parser
+    """How its streams are cut into events."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -121,7 +125,7 @@ class Adapter(ABC):
         response = await self._exchange(request)
         if response.status_code == 200:
             self.noticed(None)
-            return Reply(response, repair, limits)
+            return Reply(response, repair, limits, self.framing)
         error = await _refusal(response)
         self.noticed(error)
         raise error
