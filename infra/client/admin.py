@@ -1,0 +1,69 @@
+"""The verbs of the admin API, one method per route; API_REFERENCE.md shows every answer.
+
+Lists are {"data": […], "next": cursor or None}; users, keys, models and backends come whole where no `limit` is given.
+Amounts go in as text, Decimal or int and come out exactly, beside an integer `…_nano`; times are epoch seconds.
+Every method raises ApiError and Unreachable (infra.client).
+"""
+
+from typing import Self
+
+import httpx
+
+from infra.client.door import Answer, Door
+from infra.client.people import People
+from infra.client.trade import Trade
+
+
+class AdminClient(People, Trade):
+    """One gateway, with the owner's key or a session token."""
+
+    def __init__(
+        self,
+        base_url: str = "http://in-process",
+        *,
+        token: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        super().__init__(Door(base_url, token, transport))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._door.close()
+
+    async def session(self) -> Answer:
+        """A short-lived token in place of the admin key: {"token", "expires_at"}."""
+        return await self._door.ask("POST", "/admin/session", body={})
+
+    async def overview(self, days: int = 1) -> Answer:
+        """The figures of the last 1, 7 or 30 days, and of the period before."""
+        return await self._door.ask("GET", "/admin/overview", query={"days": days})
+
+    async def config(self) -> Answer:
+        """gateway.yaml as it is in force; never a secret."""
+        return await self._door.ask("GET", "/admin/config")
+
+    async def check(self) -> Answer:
+        """Every fault of the file on the gateway's disk: {"ok", "faults"}."""
+        return await self._door.ask("POST", "/admin/config/check", body={})
+
+    async def plan(self) -> Answer:
+        """What the file would change: {"changes", "overrides"}."""
+        return await self._door.ask("POST", "/admin/config/plan", body={})
+
+    async def apply(self) -> Answer:
+        """Reloads the file without dropping a request; 400 with all faults where it has any."""
+        return await self._door.ask("POST", "/admin/config/apply", body={})
+
+    async def endpoints(self) -> Answer:
+        """Every function with its routes, guards, limits and state."""
+        return await self._door.ask("GET", "/admin/endpoints")
+
+    async def audit_events(self, limit: int | None = None, cursor: str | None = None) -> Answer:
+        """Who changed what, newest first."""
+        return await self._door.ask("GET", "/admin/audit-events", query={"limit": limit, "cursor": cursor})

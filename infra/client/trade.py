@@ -1,0 +1,82 @@
+"""What is sold and what came of it at the admin API: models, prices, requests, backends, the ledger."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.client.door import Amount, Answer, Verbs, once, segment
+
+
+class Trade(Verbs):
+    """The verbs of models, requests, backends and money."""
+
+    async def models(self) -> Answer:
+        """Models with targets, prices per token, and whether they override gateway.yaml."""
+        return await self._door.ask("GET", "/admin/models")
+
+    async def put_model(
+        self,
+        model: str,
+        upstream: str | None = None,
+        *,
+        price_in: Amount | None = None,
+        price_out: Amount | None = None,
+        price: Mapping[str, str] | None = None,
+        max_output: int | None = None,
+    ) -> Answer:
+        """Makes or changes a model; prices per token, or `price` as in gateway.yaml ({"input": "1.00/1M"})."""
+        body: Answer = {"id": model, "upstream": upstream, "price_in": price_in, "price_out": price_out}
+        return await self._door.ask("POST", "/admin/models", body=body | {"price": price, "max_output": max_output})
+
+    async def remove_model(self, model: str) -> Answer:
+        """Takes back what the owner declared over gateway.yaml."""
+        return await self._door.ask("DELETE", f"/admin/models/{segment(model)}")
+
+    async def prices(self, model: str) -> Answer:
+        """Every price version of a model, newest first."""
+        return await self._door.ask("GET", "/admin/prices", query={"model": model})
+
+    async def requests(self, *, limit: int | None = None, cursor: str | None = None, **filters: Any) -> Answer:
+        """The journal, newest first; filters: user, key, model, state, status, endpoint, from, to."""
+        return await self._door.ask("GET", "/admin/requests", query={**filters, "limit": limit, "cursor": cursor})
+
+    async def request(self, request_id: str) -> Answer:
+        """One request with its cost item by item."""
+        return await self._door.ask("GET", f"/admin/requests/{segment(request_id)}")
+
+    async def backends(self) -> Answer:
+        """Every backend: up, slots, busy, queued, what it serves."""
+        return await self._door.ask("GET", "/admin/backends")
+
+    async def probe_backends(self) -> Answer:
+        """Looks at every backend now."""
+        return await self._door.ask("POST", "/admin/backends/probe", body={})
+
+    async def ledger(self, user: str | None = None, limit: int | None = None, cursor: str | None = None) -> Answer:
+        """The entries, newest first."""
+        return await self._door.ask("GET", "/admin/ledger", query={"user": user, "limit": limit, "cursor": cursor})
+
+    async def top_up(
+        self, username: str, amount: Amount, *, reason: str | None = None, idempotency_key: str | None = None
+    ) -> Answer:
+        """Money comes in; the same key moves it only once."""
+        body = {"username": username, "amount": amount, "reason": reason}
+        return await self._post_money("topups", body, idempotency_key)
+
+    async def adjust(self, username: str, amount: Amount, *, reason: str, idempotency_key: str | None = None) -> Answer:
+        """Corrects a balance, up or down."""
+        body = {"username": username, "amount": amount, "reason": reason}
+        return await self._post_money("adjustments", body, idempotency_key)
+
+    async def refund(
+        self, request_id: str, amount: Amount | None = None, *, reason: str, idempotency_key: str | None = None
+    ) -> Answer:
+        """Gives a request's charge back, whole or in part."""
+        body = {"request_id": request_id, "amount": amount, "reason": reason}
+        return await self._post_money("refunds", body, idempotency_key)
+
+    async def _post_money(self, what: str, body: Answer, key: str | None) -> Answer:
+        return await self._door.ask("POST", f"/admin/ledger/{what}", body=body, idempotency_key=key or once())
+
+    async def audit(self) -> Answer:
+        """Proves the balances from the ledger; `findings` is empty where all adds up."""
+        return await self._door.ask("GET", "/admin/ledger/audit")
