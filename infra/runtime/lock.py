@@ -6,7 +6,13 @@ The kernel frees a flock when its process ends, however it ends, so a stale file
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
+
+PATIENCE_SECONDS = 0.3
+"""Whoever only looks holds the lock for a moment."""
+COMMAND_SECONDS = 10.0
+"""How long a command that works in-process may keep the next one waiting."""
 
 
 class DatabaseLocked(Exception):
@@ -21,16 +27,29 @@ class DatabaseLock:
         self._file: int | None = None
 
     def acquire(self, url: str | None) -> None:
-        """Takes the lock at once or raises DatabaseLocked with who has it."""
+        """Takes the lock or raises DatabaseLocked with who has it. Waits (and blocks) for a command to finish, never
+        for a gateway that serves."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        opened = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        opened = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._wait_for(opened)
+        except BaseException:
             os.close(opened)
-            raise DatabaseLocked(self._sentence()) from None
+            raise
         self._file = opened
         self.tell(url)
+
+    def _wait_for(self, opened: int) -> None:
+        began = time.monotonic()
+        while True:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                patience = PATIENCE_SECONDS if self._read().get("url") else COMMAND_SECONDS
+                if time.monotonic() - began > patience:
+                    raise DatabaseLocked(self._sentence()) from None
+            time.sleep(0.02)
 
     def tell(self, url: str | None) -> None:
         """Writes where the holder answers; only while the lock is held."""
@@ -42,11 +61,12 @@ class DatabaseLock:
     def holder(self) -> str | None:
         """The URL of a living holder, "" where it serves none, None where nobody holds the lock."""
         try:
-            opened = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            opened = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two who look at once do not take each other for holders.
+            fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return str(self._read().get("url", ""))
         finally:
@@ -56,6 +76,7 @@ class DatabaseLock:
     def release(self) -> None:
         """Gives the lock back; idempotent. The file stays: removing it would let two processes lock two files."""
         if self._file is not None:
+            os.ftruncate(self._file, 0)  # the next holder is not taken for this one while it writes its own lines
             os.close(self._file)
             self._file = None
 
