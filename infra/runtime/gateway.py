@@ -104,14 +104,17 @@ class Gateway:
             await asyncio.wait(set(self._tasks), timeout=give_up - loop.time())
         return not self._tasks
 
-    async def stop(self) -> None:
-        """Ends what still runs (streams get an error event and are billed as far as they came) and closes the rooms."""
+    async def cut(self) -> None:
+        """Ends what still runs: streams get an error event and are billed as far as they came."""
         self.closing = True
+        await asyncio.gather(*(relay.leave() for relay in list(self.relays.values())))
+
+    async def stop(self) -> None:
+        """Ends what still runs and closes the rooms."""
         if self._pulse is not None:
             self._pulse.cancel()
             await asyncio.wait({self._pulse})
-        for relay in list(self.relays.values()):
-            await relay.leave()
+        await self.cut()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=15)
         for function in self.functions:
