@@ -1,0 +1,142 @@
+"""Rows as JSON, for the admin API and for callers about themselves: money exact and in nano-units, times in epoch
+seconds."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from infra.limits.wire import limits_from_json, limits_to_json
+from infra.metering.price import PriceList, Units, price_of
+from infra.store.clock import SECOND_US
+from infra.store.models import Key, User
+from infra.units import MILLION, money_decimal, show_price
+
+Row = Mapping[str, Any]
+_OWNER_ONLY = ("user_id", "username", "backend", "upstream", "price_id", "held", "held_nano", "shortfall",
+               "shortfall_nano", "instance")  # fmt: skip
+
+
+def money(name: str, nano: int) -> dict[str, Any]:
+    """An amount twice: as an exact decimal and in nano-units."""
+    return {name: money_decimal(nano), f"{name}_nano": nano}
+
+
+def seconds(us: int | None) -> int | None:
+    """Microseconds as whole epoch seconds."""
+    return None if us is None else us // SECOND_US
+
+
+def listing(data: Iterable[Any], next_: str | None = None) -> dict[str, Any]:
+    """A list as every route answers it; `next` is the cursor of the following page."""
+    return {"object": "list", "data": list(data), "next": next_}
+
+
+def limits(limits_json: str) -> dict[str, Any]:
+    """The limits column, every field in it."""
+    return limits_to_json(limits_from_json(json.loads(limits_json)))
+
+
+def user(row: User, keys: int) -> dict[str, Any]:
+    """A user with the number of their keys that are switched on."""
+    return {
+        "id": row.id,
+        "username": row.name,
+        **money("balance", row.balance),
+        **money("held", row.held),
+        "active": row.active,
+        "weight": row.weight,
+        "limits": limits(row.limits_json),
+        "keys": keys,
+        "created_at": seconds(row.created_us),
+    }
+
+
+def key(row: Key, username: str) -> dict[str, Any]:
+    """A key without its secret."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "username": username,
+        "user_id": row.user_id,
+        "key_prefix": row.prefix,
+        "active": row.active,
+        "owner": row.owner,
+        "limits": limits(row.limits_json),
+        "models": None if row.models_json is None else json.loads(row.models_json),
+        "expires_at": seconds(row.expires_us),
+        "created_at": seconds(row.created_us),
+        "last_used_at": seconds(row.last_used_us),
+        "replaced_by": row.replaced_by,
+    }
+
+
+def request(row: Row) -> dict[str, Any]:
+    """A request as the owner sees it; `row` is one of Journal.page."""
+    names = ("id", "state", "user_id", "username", "key_id", "key_name", "endpoint", "model", "backend", "upstream",
+             "price_id", "status", "error_code", "error", "input_tokens", "output_tokens", "basis")  # fmt: skip
+    return {
+        **{name: row[name] for name in names},
+        "stream": bool(row["stream"]),
+        "units": json.loads(row["units_json"]),
+        **money("charged", row["charged"]),
+        **money("refunded", row["refunded"]),
+        **money("held", row["held"]),
+        **money("shortfall", row["shortfall"]),
+        "created_at": seconds(row["created_us"]),
+        "finished_at": seconds(row["finished_us"]),
+        "waited_ms": _ms(row["created_us"], row["held_us"]),
+        "first_byte_ms": _ms(row["created_us"], row["first_byte_us"]),
+        "duration_ms": _ms(row["created_us"], row["finished_us"]),
+    }
+
+
+def own_request(row: Row) -> dict[str, Any]:
+    """A request as its caller sees it: without the house behind it."""
+    return {name: value for name, value in request(row).items() if name not in _OWNER_ONLY}
+
+
+def cost_lines(units: Units, prices: PriceList) -> list[dict[str, Any]]:
+    """The bill, meter by meter. The bill is rounded once, so the lines are cut from its running total: they add up."""
+    found, exact = [], 0
+    for meter, count in units.lines().items():
+        if count == 0:
+            continue
+        before, price = exact, price_of(prices, meter)
+        exact += count * price
+        nano = -(-exact // MILLION) + before // -MILLION
+        found.append({"meter": meter, "units": count, "price": show_price(price), **money("amount", nano)})
+    return found
+
+
+def entry(row: Row) -> dict[str, Any]:
+    """An entry of the ledger; the amount has the sign that it has for the user."""
+    sign = 1 if str(row["credit"]).startswith("user:") else -1
+    names = ("id", "kind", "user_id", "username", "seq", "debit", "credit", "request_id", "actor", "reason")
+    return {
+        **{name: row[name] for name in names},
+        **money("amount", sign * row["amount"]),
+        **money("balance_after", row["balance_after"]),
+        "created_at": seconds(row["created_us"]),
+    }
+
+
+def audit_event(row: Row) -> dict[str, Any]:
+    """Who did what; `before` and `after` as they were noted."""
+    return {
+        "id": row["id"],
+        "at": seconds(row["at_us"]),
+        "actor": row["actor"],
+        "address": row["address"],
+        "action": row["action"],
+        "target": row["target"],
+        "before": _noted(row["before_json"]),
+        "after": _noted(row["after_json"]),
+    }
+
+
+def _noted(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _ms(from_us: int, to_us: int | None) -> int | None:
+    return None if to_us is None else max(0, to_us - from_us) // 1_000
