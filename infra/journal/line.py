@@ -1,0 +1,103 @@
+"""What can be asked of the request log, and the lines that it answers with."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Generic, TypeVar
+
+from infra.store.clock import SECOND_US
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows, and the cursor of those that follow; None where there are none."""
+
+    rows: list[T]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which requests; None does not filter. Times are microseconds since 1970, `from_us` ≤ created < `to_us`."""
+
+    user_id: str | None = None
+    key_id: str | None = None
+    model: str | None = None
+    endpoint: str | None = None
+    state: str | None = None
+    status: tuple[int, int] | None = None
+    """From … to, both included."""
+    from_us: int | None = None
+    to_us: int | None = None
+
+    def conditions(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """SQL conditions on `requests r`, each with its values."""
+        equal = {
+            "r.user_id": self.user_id,
+            "r.key_id": self.key_id,
+            "r.model": self.model,
+            "r.endpoint": self.endpoint,
+            "r.state": self.state,
+        }
+        found: list[tuple[str, tuple[Any, ...]]] = [(f"{name} = ?", (value,)) for name, value in equal.items() if value]
+        if self.status is not None:
+            found.append(("r.status BETWEEN ? AND ?", self.status))
+        if self.from_us is not None:
+            found.append(("r.created_us >= ?", (self.from_us,)))
+        if self.to_us is not None:
+            found.append(("r.created_us < ?", (self.to_us,)))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One request: the columns of its row (infra.store.models.Request), with the names of its user and key."""
+
+    id: str
+    state: str
+    user_id: str
+    key_id: str
+    endpoint: str
+    model: str
+    backend: str | None
+    upstream: str | None
+    price_id: str | None
+    stream: bool
+    held: int
+    charged: int
+    shortfall: int
+    refunded: int
+    basis: str | None
+    units_json: str
+    input_tokens: int
+    output_tokens: int
+    status: int | None
+    error_code: str | None
+    error: str | None
+    created_us: int
+    held_us: int | None
+    first_byte_us: int | None
+    finished_us: int | None
+    username: str | None = field(default=None, metadata={"sql": "u.name AS username"})
+    key_name: str | None = field(default=None, metadata={"sql": "k.name AS key_name"})
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Line":
+        """A row of LINES; SQLite has no booleans of its own."""
+        return cls(**{**row, "stream": bool(row["stream"])})
+
+    @property
+    def took_us(self) -> int | None:
+        """From the arrival to the end, in microseconds; None while it runs."""
+        return None if self.finished_us is None else self.finished_us - self.created_us
+
+    @property
+    def created_at(self) -> int:
+        """Epoch seconds."""
+        return self.created_us // SECOND_US
+
+
+LINES = (
+    f"SELECT {', '.join(each.metadata.get('sql', 'r.' + each.name) for each in fields(Line))} FROM requests r"
+    " LEFT JOIN users u ON u.id = r.user_id LEFT JOIN keys k ON k.id = r.key_id"
+)

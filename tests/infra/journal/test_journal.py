@@ -1,0 +1,106 @@
+"""Pages of the request log: complete, without doubles, filtered, whatever comes in meanwhile."""
+
+import pytest
+
+from infra.errors import BadRequest
+from infra.journal.journal import Journal
+from infra.journal.line import Filters, Line
+from infra.store.database import Store
+from infra.store.models import AuditEvent, Entry
+from tests.infra.journal.conftest import DAY, NOW, Log
+
+
+async def all_pages(journal: Journal, filters: Filters, limit: int) -> list[Line]:
+    found: list[Line] = []
+    cursor: str | None = None
+    while True:
+        page = await journal.page(filters, cursor, limit)
+        found += page.rows
+        cursor = page.next
+        if cursor is None:
+            return found
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 8, 100])
+async def test_pages_hold_every_line_once_newest_first_though_times_are_equal(
+    journal: Journal, log: Log, limit: int
+) -> None:
+    for at in (NOW, NOW, NOW, NOW - 5, NOW - 5, NOW + 9, NOW):
+        await log(created_us=at)
+    ids = [line.id for line in await all_pages(journal, Filters(), limit)]
+    assert ids == ["req_0006", "req_0007", "req_0003", "req_0002", "req_0001", "req_0005", "req_0004"]
+
+
+async def test_a_line_that_comes_in_meanwhile_shifts_no_page(journal: Journal, log: Log) -> None:
+    for place in range(4):
+        await log(created_us=NOW + place)
+    first = await journal.page(Filters(), None, 2)
+    await log(created_us=NOW + 100)
+    second = await journal.page(Filters(), first.next, 2)
+    assert [line.id for line in first.rows + second.rows] == ["req_0004", "req_0003", "req_0002", "req_0001"]
+    assert second.next is None
+
+
+async def test_every_filter_leaves_what_it_names(journal: Journal, log: Log) -> None:
+    await log("ada", model="m1", status=200)
+    await log("bob", model="m2", status=502, state="VOID", endpoint="embeddings")
+    await log("bob", model="m2", status=None, state="STREAMING", created_us=NOW - DAY)
+    expected = {
+        Filters(user_id="user_ada"): ["req_0001"],
+        Filters(key_id="key_bob"): ["req_0002", "req_0003"],
+        Filters(model="m1"): ["req_0001"],
+        Filters(endpoint="embeddings"): ["req_0002"],
+        Filters(state="STREAMING"): ["req_0003"],
+        Filters(status=(500, 599)): ["req_0002"],
+        Filters(status=(200, 200)): ["req_0001"],
+        Filters(from_us=NOW): ["req_0002", "req_0001"],
+        Filters(to_us=NOW): ["req_0003"],
+        Filters(user_id="user_bob", model="m2", status=(502, 502), from_us=NOW - 1, to_us=NOW + 1): ["req_0002"],
+        Filters(user_id="user_ada", model="m2"): [],
+    }
+    for filters, ids in expected.items():
+        assert sorted(line.id for line in (await journal.page(filters)).rows) == sorted(ids), filters
+
+
+async def test_a_line_names_its_user_and_key_and_its_types_are_those_of_python(journal: Journal, log: Log) -> None:
+    await log("bob", stream=True, charged=12, finished_us=NOW + 1_500_000)
+    line = await journal.get("req_0001")
+    assert line is not None
+    assert (line.username, line.key_name, line.stream, line.charged) == ("bob", "bob's", True, 12)
+    assert (line.took_us, line.created_at) == (1_500_000, NOW // 1_000_000)
+
+
+@pytest.mark.parametrize("id", ["req_none", "", "nul\0", "\ud800", "x" * 5_000])
+async def test_an_id_that_is_no_request_gives_none(journal: Journal, id: str) -> None:
+    assert await journal.get(id) is None
+
+
+@pytest.mark.parametrize("cursor", ["", "!", "AAAA", "MTox", "eDp5", "MTIzOg", "9" * 400, "äöü", "MTp4AA", "\ud800"])
+async def test_a_cursor_that_is_not_ours_is_refused_unless_it_reads_as_one(journal: Journal, cursor: str) -> None:
+    if cursor == "MTox":  # "1:1": a time and an id, though of nothing
+        assert (await journal.page(Filters(), cursor)).rows == []
+        return
+    with pytest.raises(BadRequest) as refused:
+        await journal.page(Filters(), cursor)
+    assert refused.value.param == "cursor"
+
+
+async def test_entries_and_events_are_paged_the_same_way(store: Store, journal: Journal) -> None:
+    for number in range(1, 6):
+        await Entry.create(
+            id=f"e{number}", kind="topup", debit="cash", credit="user:user_ada", amount=1, user_id="user_ada",
+            seq=number, balance_after=number, actor="t", created_us=NOW + number // 3,
+        )  # fmt: skip
+        await AuditEvent.create(id=f"a{number}", at_us=NOW, actor="t", address="", action="x.y", target="z")
+    for list_page, expected in (
+        (lambda cursor: journal.entries("user_ada", cursor, 2), ["e5", "e4", "e3", "e2", "e1"]),
+        (lambda cursor: journal.events(cursor, 2), ["a5", "a4", "a3", "a2", "a1"]),
+    ):
+        ids, cursor = [], None
+        while True:
+            page = await list_page(cursor)
+            ids += [row.id for row in page.rows]
+            if (cursor := page.next) is None:
+                break
+        assert ids == expected
+    assert (await journal.entries("user_bob")).rows == []
