@@ -5,8 +5,8 @@
     line = await journal.get("req_…")                                                           # Line or None
     overview = await journal.overview(days=7, now_us=now_us())                                   # Overview
     rows = await journal.usage_of(user.id, since_us)                                             # list[DayUsage]
-    page = await journal.entries(None, cursor=None, limit=100)                                   # Page[Entry]
-    page = await journal.events(cursor=None, limit=100)                                          # Page[AuditEvent]
+    page = await journal.entries(None, cursor=None, limit=100)                                   # Page of rows
+    page = await journal.events(cursor=None, limit=100)                                          # Page of rows
 
 The rows are written by the ledger, together with the money; nothing is written here.
 """

@@ -57,6 +57,8 @@ class Overview:
     """Those that are switched on."""
     balance_nano: int
     held_nano: int
+    running: int
+    """Requests that a backend works on now, in every process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,8 @@ async def _names(store: Store, user_ids: list[str]) -> dict[str, str]:
 async def _house(store: Store) -> dict[str, int]:
     [row] = await store.rows(
         "SELECT COUNT(*) AS users, COALESCE(SUM(balance), 0) AS balance_nano, COALESCE(SUM(held), 0) AS held_nano,"
-        " (SELECT COUNT(*) FROM keys WHERE active) AS keys FROM users"
+        " (SELECT COUNT(*) FROM keys WHERE active) AS keys,"
+        " (SELECT COUNT(*) FROM requests WHERE state IN ('HELD', 'STREAMING')) AS running FROM users"
     )
     return {name: int(value) for name, value in row.items()}
 

@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from infra.journal.figures import Figures
+from infra.journal.line import Line
 from infra.limits.wire import limits_from_json, limits_to_json
 from infra.metering.price import PriceList, Units, price_of
 from infra.store.clock import SECOND_US
@@ -12,8 +14,13 @@ from infra.store.models import Key, User
 from infra.units import MILLION, money_decimal, show_price
 
 Row = Mapping[str, Any]
-_OWNER_ONLY = ("user_id", "username", "backend", "upstream", "price_id", "held", "held_nano", "shortfall",
-               "shortfall_nano", "instance")  # fmt: skip
+_AS_THEY_ARE = (
+    *("id", "state", "user_id", "username", "key_id", "key_name", "endpoint", "model", "backend", "upstream"),
+    *("price_id", "stream", "status", "error_code", "error", "input_tokens", "output_tokens", "basis"),
+)
+_OWNER_ONLY = frozenset(
+    {"user_id", "username", "backend", "upstream", "price_id", "held", "held_nano", "shortfall", "shortfall_nano"}
+)
 
 
 def money(name: str, nano: int) -> dict[str, Any]:
@@ -70,29 +77,26 @@ def key(row: Key, username: str) -> dict[str, Any]:
     }
 
 
-def request(row: Row) -> dict[str, Any]:
-    """A request as the owner sees it; `row` is one of Journal.page."""
-    names = ("id", "state", "user_id", "username", "key_id", "key_name", "endpoint", "model", "backend", "upstream",
-             "price_id", "status", "error_code", "error", "input_tokens", "output_tokens", "basis")  # fmt: skip
+def request(line: Line) -> dict[str, Any]:
+    """A request as the owner sees it. Milliseconds count from its arrival."""
     return {
-        **{name: row[name] for name in names},
-        "stream": bool(row["stream"]),
-        "units": json.loads(row["units_json"]),
-        **money("charged", row["charged"]),
-        **money("refunded", row["refunded"]),
-        **money("held", row["held"]),
-        **money("shortfall", row["shortfall"]),
-        "created_at": seconds(row["created_us"]),
-        "finished_at": seconds(row["finished_us"]),
-        "waited_ms": _ms(row["created_us"], row["held_us"]),
-        "first_byte_ms": _ms(row["created_us"], row["first_byte_us"]),
-        "duration_ms": _ms(row["created_us"], row["finished_us"]),
+        **{name: getattr(line, name) for name in _AS_THEY_ARE},
+        "units": json.loads(line.units_json),
+        **money("charged", line.charged),
+        **money("refunded", line.refunded),
+        **money("held", line.held),
+        **money("shortfall", line.shortfall),
+        "created_at": seconds(line.created_us),
+        "finished_at": seconds(line.finished_us),
+        "waited_ms": _ms(line.created_us, line.held_us),
+        "first_byte_ms": _ms(line.created_us, line.first_byte_us),
+        "duration_ms": _ms(line.created_us, line.finished_us),
     }
 
 
-def own_request(row: Row) -> dict[str, Any]:
+def own_request(line: Line) -> dict[str, Any]:
     """A request as its caller sees it: without the house behind it."""
-    return {name: value for name, value in request(row).items() if name not in _OWNER_ONLY}
+    return {name: value for name, value in request(line).items() if name not in _OWNER_ONLY}
 
 
 def cost_lines(units: Units, prices: PriceList) -> list[dict[str, Any]]:
@@ -106,6 +110,17 @@ def cost_lines(units: Units, prices: PriceList) -> list[dict[str, Any]]:
         nano = -(-exact // MILLION) + before // -MILLION
         found.append({"meter": meter, "units": count, "price": show_price(price), **money("amount", nano)})
     return found
+
+
+def figures(found: Figures, name: str = "revenue") -> dict[str, Any]:
+    """Sums over requests; for callers the money is called `cost`."""
+    return {
+        **money(name, found.revenue_nano),
+        "requests": found.requests,
+        "errors": found.errors,
+        "input_tokens": found.input_tokens,
+        "output_tokens": found.output_tokens,
+    }
 
 
 def entry(row: Row) -> dict[str, Any]:
