@@ -1,90 +1,179 @@
-"""Serves one gateway in this process until a signal: the server's settings, drain, reload."""
+"""One process that serves: from the bound socket to the last byte of the last stream.
+
+SIGTERM, SIGINT   no new work, the listener closes, running requests finish (`drain:` in gateway.yaml), then the end
+a second one      running streams get an error event now, billed as far as they came
+SIGHUP            gateway.yaml is read again; a faulty one changes nothing
+"""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any
 
 from hypercorn.asyncio import serve as hypercorn_serve
-from hypercorn.config import Config
 
-from infra.config import ConfigError
-from infra.errors import GatewayError
+from infra.config.database import DatabaseUrl
+from infra.config.faults import ConfigError
+from infra.config.objects import Manifest, Secrets
+from infra.config.urls import database_url
 from infra.runtime.gateway import Gateway
-from infra.runtime.http11 import only_http11
+from infra.runtime.listener import settings, url_of
+from infra.runtime.lock import DatabaseLock
+from infra.store import sqlite_library
 
 log = logging.getLogger("aethergate.serve")
-
-BACKLOG = 1024
-KEEP_ALIVE_SECONDS = 75.0
-FLUSH_SECONDS = 15.0
+HURRIED_SECONDS = 10.0
+"""What answers under way get once nobody wants to wait for them any more."""
 
 
-class PortInUse(Exception):
-    """The address to serve on is taken or not ours; the message is one sentence."""
+class Stop:
+    """How the end is asked for: once to drain, twice to hurry."""
+
+    def __init__(self) -> None:
+        self.drain = asyncio.Event()
+        self.hurry = asyncio.Event()
+
+    def ask(self) -> None:
+        """One more signal."""
+        (self.hurry if self.drain.is_set() else self.drain).set()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; raises PortInUse."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+Ready = Callable[[Gateway, str], Coroutine[Any, Any, None]]
+"""Told the gateway and its URL."""
+
+
+async def serve(
+    manifest: Manifest,
+    secrets: Secrets,
+    listening: socket.socket,
+    *,
+    only: str | None = None,
+    stop: Stop | None = None,
+    ready: Ready | None = None,
+) -> None:
+    """Serves on the socket until told to stop; `ready` is awaited beside it once requests are answered.
+
+    Raises DatabaseLocked, SchemaTooNew, OSError and the database driver's errors before it serves.
+    """
+    stop = stop or Stop()
+    url = url_of(listening)
+    with contextlib.closing(listening), _lock(database_url(manifest.gateway.database), url):
+        gateway = Gateway.create(manifest, secrets, only=only)
+        try:
+            await gateway.start(url=url)
+            log.info("serving", extra={"url": url, "sqlite": _sqlite(gateway)})
+            async with _signals(gateway, stop):
+                await _until_stopped(gateway, listening, url, stop, ready)
+        finally:
+            await gateway.stop()
+            log.info("stopped")
+
+
+@contextlib.contextmanager
+def _lock(database: DatabaseUrl, url: str) -> Iterator[None]:
+    """On SQLite one gateway per file; on PostgreSQL the instance rows tell who lives."""
+    lock = DatabaseLock(database.path) if database.dialect == "sqlite" else None
+    if lock is not None:
+        lock.acquire(url)
     try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise PortInUse(f"Port {port} on {host} cannot be used ({error.strerror}): choose another with --port.") from None
-    return listener
-
-
-def server_config(listener: socket.socket, drain_seconds: float) -> Config:
-    """Hypercorn's settings; STACK.md "Traps" gives the reasons."""
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.backlog = BACKLOG
-    config.include_server_header = False
-    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
-    config.keep_alive_max_requests = 1_000_000
-    config.graceful_timeout = drain_seconds
-    config.loglevel = "WARNING"
-    return config
-
-
-async def serve(gateway: Gateway, listener: socket.socket, stop: asyncio.Event | None = None) -> None:
-    """Serves a started gateway: SIGTERM or SIGINT drains, a second one shortens it, SIGHUP reloads. Returns when all
-    is served and booked; the gateway is stopped then."""
-    stop = stop or asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        if stop.is_set():
-            log.warning("a second signal: running requests are ended")
-            gateway.spawn(gateway.cut(), name="cut")
-            return
-        log.info("draining", extra={"running": len(gateway.relays)})
-        gateway.drain()
-        stop.set()
-
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, end)
-    loop.add_signal_handler(signal.SIGHUP, lambda: gateway.spawn(_reload(gateway), name="reload"))
-    only_http11()
-    try:
-        config = server_config(listener, gateway.manifest.gateway.drain)
-        await hypercorn_serve(gateway.app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
-        await gateway.finished(FLUSH_SECONDS)
+        yield
     finally:
-        await gateway.stop()
+        if lock is not None:
+            lock.release()
+
+
+async def _until_stopped(gateway: Gateway, listening: socket.socket, url: str, stop: Stop, ready: Ready | None) -> None:
+    drain = gateway.manifest.gateway.drain
+    config = settings(listening, drain + 2 * HURRIED_SECONDS)
+    server = asyncio.create_task(hypercorn_serve(gateway.app, config, shutdown_trigger=stop.drain.wait), name="server")
+    helper = asyncio.create_task(ready(gateway, url), name="ready") if ready is not None else None
+    asked = asyncio.create_task(stop.drain.wait())
+    waited = {server, asked, helper} if helper is not None else {server, asked}
+    while not (server.done() or asked.done()):
+        done, waited = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if helper in done and helper is not None and helper.exception() is not None:
+            stop.drain.set()
+    gateway.drain()
+    for task in (asked, helper):
+        if task is not None and not task.done():
+            task.cancel()
+    await _drain(gateway, server, stop, drain)
+    if helper is not None and helper.done() and not helper.cancelled():
+        helper.result()
+
+
+async def _drain(gateway: Gateway, server: asyncio.Task[None], stop: Stop, seconds: float) -> None:
+    """Waits for what runs, at most `seconds` or until somebody hurries us; then ends it."""
+    running = len(gateway.relays)
+    if running:
+        log.info("draining", extra={"requests": running, "seconds": seconds})
+    hurried = asyncio.create_task(stop.hurry.wait())
+    await asyncio.wait({server, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    if not server.done():
+        log.warning("ending what still runs", extra={"requests": len(gateway.relays)})
+        await asyncio.gather(*(relay.leave() for relay in list(gateway.relays.values())))
+        await asyncio.wait({server}, timeout=HURRIED_SECONDS)
+    if not server.done():
+        server.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await server
+
+
+@contextlib.asynccontextmanager
+async def _signals(gateway: Gateway, stop: Stop) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(_reload(gateway))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.ask)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        await asyncio.gather(*reloads)
 
 
 async def _reload(gateway: Gateway) -> None:
-    """SIGHUP: a faulty file changes nothing and says why."""
+    """SIGHUP: whatever comes of it is logged, and the old file stays in force where the new one is faulty."""
     try:
         changes = await gateway.reload()
-    except (ConfigError, GatewayError) as error:
-        log.error("gateway.yaml was not applied: %s", error)
-        return
-    log.info("gateway.yaml applied", extra={"changes": [f"{c.kind} {c.subject}: {c.text}" for c in changes]})
+    except ConfigError as faults:
+        log.error("gateway.yaml was not applied, the old one stays in force: %s", faults)
+    except Exception:
+        log.exception("gateway.yaml was not applied")
+    else:
+        log.info("gateway.yaml was read again", extra={"changes": [f"{c.subject}: {c.text}" for c in changes]})
 
 
+def _sqlite(gateway: Gateway) -> str | None:
+    """The library's version, with a warning where it has the bug that corrupts WAL databases."""
+    if gateway.store.dialect != "sqlite":
+        return None
+    found = sqlite_library.version()
+    text = ".".join(map(str, found))
+    if sqlite_library.has_wal_reset_bug(found):
+        log.warning("SQLite %s has a bug that can corrupt a database with two connections: pip install pysqlite3", text)
+    return text
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Runs to the end on uvloop where it is installed."""
+    factory = None
+    if sys.platform != "win32":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(work)

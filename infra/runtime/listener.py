@@ -1,0 +1,83 @@
+"""The socket that the gateway listens on, and Hypercorn's settings for it (STACK.md "Traps")."""
+
+import errno
+import logging
+import os
+import socket
+
+import h11
+import hypercorn.protocol
+from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
+
+BACKLOG = 1024
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the 60 s that load balancers keep idle connections for, so that they close first and never race us."""
+HEADERS_BYTES_MAX = 32 * 1024
+NEVER = 10**9
+
+
+class CannotListen(Exception):
+    """The address cannot be used; the message is one sentence for the owner."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, not listening yet; port 0 takes a free one. Raises CannotListen."""
+    try:
+        address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (socket.gaierror, UnicodeError):
+        raise CannotListen(f"{host} is no address of this machine: say --host 127.0.0.1 or 0.0.0.0") from None
+    except OverflowError:
+        raise CannotListen(f"{port} is no port: say --port with a number up to 65535") from None
+    found = socket.socket(address[0], address[1])
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind(address[4])
+        # Only listening shows whether somebody else does: SO_REUSEADDR lets two sockets bind.
+        found.listen(BACKLOG)
+    except OSError as wrong:
+        found.close()
+        raise CannotListen(_sentence(host, port, wrong)) from None
+    return found
+
+
+def _sentence(host: str, port: int, wrong: OSError) -> str:
+    if wrong.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use: stop what listens there, or choose another with --port"
+    if wrong.errno == errno.EACCES:
+        return f"port {port} needs more rights than this user has: choose one above 1023 with --port"
+    if wrong.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine: say --host 127.0.0.1 or 0.0.0.0"
+    return f"cannot listen on {host} port {port}: {os.strerror(wrong.errno or 0)}"
+
+
+def url_of(found: socket.socket) -> str:
+    """Where clients on this machine reach the socket."""
+    host, port = found.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"
+
+
+class PlainProtocol(H11Protocol):
+    """HTTP/1.1 that stays HTTP/1.1: Hypercorn would answer an h2c upgrade on the plain port."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        # A proposal that hangs in the air would make h11 pause, and a client that leaves would not be noticed.
+        if isinstance(self.connection, h11.Connection):
+            self.connection._cstate.pending_switch_proposals.clear()
+
+
+def settings(found: socket.socket, grace_seconds: float) -> Config:
+    """Hypercorn's configuration for a bound socket, which it takes over."""
+    hypercorn.protocol.H11Protocol = PlainProtocol  # type: ignore[attr-defined]
+    config = Config()
+    config.bind = [f"fd://{found.detach()}"]
+    config.include_server_header = False
+    config.backlog = BACKLOG
+    config.read_timeout = None  # it would cut streams that are quiet for a while
+    config.keep_alive_timeout = KEEP_ALIVE_SECONDS
+    config.keep_alive_max_requests = NEVER
+    config.h11_max_incomplete_size = HEADERS_BYTES_MAX
+    config.graceful_timeout = grace_seconds
+    config.errorlog = logging.getLogger("hypercorn.error")  # as it is: it goes where all our events go
+    return config
