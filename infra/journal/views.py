@@ -3,7 +3,7 @@ seconds."""
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.journal.figures import Figures
 from infra.journal.line import Line
@@ -12,6 +12,9 @@ from infra.metering.price import PriceList, Units, price_of
 from infra.store.clock import SECOND_US
 from infra.store.models import Key, User
 from infra.units import MILLION, money_decimal, show_price
+
+if TYPE_CHECKING:
+    from infra.backends.pool import BackendState
 
 Row = Mapping[str, Any]
 _AS_THEY_ARE = (
@@ -147,6 +150,12 @@ def audit_event(row: Row) -> dict[str, Any]:
         "before": _noted(row["before_json"]),
         "after": _noted(row["after_json"]),
     }
+
+
+def backend_brief(state: "BackendState") -> dict[str, Any]:
+    """A backend's health and load."""
+    names = ("name", "up", "why", "slots", "busy", "queued")
+    return {name: getattr(state, name) for name in names}
 
 
 def _noted(text: str | None) -> Any:

@@ -1,0 +1,1 @@
+"""GET /admin/audit-events: who changed what, from where, newest first."""

@@ -1,0 +1,1 @@
+"""GET /admin/endpoints: every function with its routes, guards, limits and state."""
