@@ -3,15 +3,16 @@
 from typing import Any
 
 
-def legacy(found: Any) -> dict[str, Any] | None:
+def legacy(found: Any, start: int = 0) -> dict[str, Any] | None:
     """OpenAI's legacy shape from the chat shape, which llama.cpp uses for completions too; anything else as it is.
 
-    {"content": [{token, logprob, top_logprobs}]} becomes {tokens, token_logprobs, top_logprobs, text_offset}.
+    {"content": [{token, logprob, top_logprobs}]} becomes {tokens, token_logprobs, top_logprobs, text_offset},
+    offsets counted from `start`, where this piece of the text begins.
     """
     if not isinstance(found, dict) or not isinstance(found.get("content"), list):
         return found if isinstance(found, dict) else None
     rows = [row for row in found["content"] if isinstance(row, dict)]
-    offsets, at = [], 0
+    offsets, at = [], start
     for row in rows:
         offsets.append(at)
         at += len(str(row.get("token", "")))

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 from infra.backends import fields
 from infra.backends.adapters.base import Probe
 from infra.backends.adapters.openai import OpenAIAdapter
+from infra.backends.assemble import assembled
 from infra.backends.faults import blame, clean
 from infra.backends.logprobs import legacy
-from infra.backends.reply import Repair
+from infra.backends.reply import Repair, Reply
 from infra.errors import GatewayError
 from infra.metering.ask import Task
 from infra.metering.usage import tokens
@@ -24,7 +25,14 @@ class LlamaCppAdapter(OpenAIAdapter):
     }
 
     def mend(self, task: Task, body: Mapping[str, Any]) -> Repair:
-        return LlamaRepair(self, task, body)
+        return LlamaRepair(task, body)
+
+    async def ask(self, task: Task, body: Mapping[str, Any], stream: bool, request_id: str) -> Reply:
+        """Several answers are asked for as a stream: the usage of a plain answer counts only one of them."""
+        if stream or not _several(task, body):
+            return await super().ask(task, body, stream, request_id)
+        streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        return Gathered(task, await super().ask(task, streamed, True, request_id))
 
     async def count_text(self, upstream: str, text: str) -> int | None:
         return await self._count(text, special=False)
@@ -77,29 +85,27 @@ class LlamaCppAdapter(OpenAIAdapter):
 class LlamaRepair(Repair):
     """Usage that counts one answer of several, several usage events in one stream, legacy shapes (short list 5–7)."""
 
-    def __init__(self, adapter: LlamaCppAdapter, task: Task, sent: Mapping[str, Any]) -> None:
+    def __init__(self, task: Task, sent: Mapping[str, Any]) -> None:
         super().__init__()
-        self._adapter = adapter
         self._task = task
-        self._sent = sent
         self._answers = sent.get("n") or 1
         self._usages: list[tuple[int, dict[str, Any]]] = []
         self._frame: dict[str, Any] = {}
+        self._offsets: dict[int, int] = {}
 
     async def whole(self, answer: dict[str, Any]) -> dict[str, Any]:
-        choices = answer.get("choices") or []
         if self._task == "completion":
-            for choice in choices:
+            for choice in answer.get("choices") or ():
                 choice["logprobs"] = legacy(choice.get("logprobs"))
-        if len(choices) > 1 and isinstance(answer.get("usage"), dict):
-            await self._recount(answer["usage"], choices)
         return answer
 
     def event(self, event: dict[str, Any]) -> Iterable[dict[str, Any]]:
         choices = event.get("choices") or []
         if self._task == "completion":
             for choice in choices:
-                choice["logprobs"] = legacy(choice.get("logprobs"))
+                at = self._offsets.get(choice["index"], 0)
+                choice["logprobs"] = legacy(choice.get("logprobs"), at)
+                self._offsets[choice["index"]] = at + len(choice.get("text") or "")
         usage = event.pop("usage", None)
         if isinstance(usage, dict):
             # One comes with every choice, in the middle of the others: they are kept for the one at the end.
@@ -130,16 +136,23 @@ class LlamaRepair(Repair):
             sum(sent for sent, _ in prompts.values()), produced, sum(cached for _, cached in prompts.values())
         )
 
-    async def _recount(self, usage: dict[str, Any], choices: list[dict[str, Any]]) -> None:
-        """Raises the usage to what all answers and prompts hold by the tokenizer, never below what was reported."""
-        texts = [_said(choice) for choice in choices]
-        counts = [await self._adapter.count_text("", text) for text in texts]
-        produced = sum(count or 0 for count in counts)
-        usage["completion_tokens"] = max(tokens(usage.get("completion_tokens")) or 0, produced)
-        if self._task == "completion" and len(prompts := _prompts(self._sent.get("prompt"))) > 1:
-            sent = await self._adapter._count_all(prompts)
-            usage["prompt_tokens"] = max(tokens(usage.get("prompt_tokens")) or 0, sent or 0)
-        usage["total_tokens"] = (tokens(usage.get("prompt_tokens")) or 0) + usage["completion_tokens"]
+
+class Gathered(Reply):
+    """A stream that is read as a plain answer."""
+
+    def __init__(self, task: Task, reply: Reply) -> None:
+        self._task = task
+        self._reply = reply
+
+    async def whole(self) -> dict[str, Any]:
+        return assembled(self._task, [event async for batch in self._reply.events() for event in batch])
+
+    async def close(self) -> None:
+        await self._reply.close()
+
+
+def _several(task: Task, body: Mapping[str, Any]) -> bool:
+    return task != "embedding" and ((body.get("n") or 1) != 1 or len(_prompts(body.get("prompt"))) > 1)
 
 
 def _usage(sent: int, produced: int, cached: int) -> dict[str, Any]:
@@ -149,16 +162,6 @@ def _usage(sent: int, produced: int, cached: int) -> dict[str, Any]:
         "total_tokens": sent + produced,
         "prompt_tokens_details": {"cached_tokens": cached},
     }
-
-
-def _said(choice: Mapping[str, Any]) -> str:
-    """All that a choice says: text, thinking, tool calls."""
-    message = choice.get("message") or {}
-    parts = [choice.get("text"), message.get("content"), message.get("reasoning_content")]
-    for call in message.get("tool_calls") or ():
-        function = call.get("function") or {}
-        parts += [function.get("name"), function.get("arguments")]
-    return "".join(part for part in parts if isinstance(part, str))
 
 
 def _prompts(found: Any) -> list[Any]:
