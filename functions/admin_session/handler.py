@@ -1,0 +1,15 @@
+"""Opening a session of the control room."""
+
+from quart import Response
+
+from functions.admin_session.schema import Nothing, view
+from infra.runtime.call import Call
+
+
+async def handle(call: Call) -> Response:
+    """A token that stands for the admin key; the audit log says from where it was asked for. Raises BadRequest 400."""
+    await call.read(Nothing)
+    call.secret_answer = True
+    token, expires_at = call.gateway.identity.session()
+    await call.audit("session.open", call.actor, after={"expires_at": expires_at})
+    return call.answer(view(token, expires_at))

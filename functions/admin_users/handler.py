@@ -1,0 +1,59 @@
+"""Listing, making and changing users."""
+
+import asyncio
+
+from quart import Response
+
+from functions.admin_users.schema import ChangedUser, NewUser, balance_nano, changes, limits_json, page_size, view
+from infra.identity.names import check_name, check_weight
+from infra.runtime.call import Call
+
+
+async def handle(call: Call) -> Response:
+    """Raises BadRequest 400, NotFound 404 ("did you mean"), Conflict 409 for a name that is taken."""
+    do = DO[call.method.replace("HEAD", "GET"), "id" in call.params]
+    # An admin who leaves in the middle stops neither a change nor its line in the audit log.
+    return await asyncio.shield(call.gateway.spawn(do(call), name=f"admin-{call.id}"))
+
+
+async def show_all(call: Call) -> Response:
+    """GET /admin/users?q=&limit=&cursor=."""
+    query, identity = call.query, call.gateway.identity
+    users, cursor = await identity.users.page(query.get("q"), page_size(query), query.get("cursor"))
+    keys = await identity.keys.count_by_user()
+    return call.answer({"object": "list", "data": [view(user, keys.get(user.id, 0)) for user in users], "next": cursor})
+
+
+async def create(call: Call) -> Response:
+    """POST /admin/users; the ledger makes the user, the first balance and the audit event in one transaction."""
+    wanted = await call.read(NewUser)
+    user = await call.gateway.ledger.open_user(
+        check_name(wanted.username),
+        balance_nano(wanted),
+        weight=check_weight(wanted.weight),
+        limits_json=limits_json(wanted.limits),
+        actor=call.actor,
+        address=call.address,
+    )
+    return call.answer(view(user, 0), 201)
+
+
+async def show(call: Call) -> Response:
+    """GET /admin/users/{id}."""
+    identity = call.gateway.identity
+    user = await identity.users.find(call.params["id"])
+    return call.answer(view(user, (await identity.keys.count_by_user()).get(user.id, 0)))
+
+
+async def change(call: Call) -> Response:
+    """PATCH /admin/users/{id}."""
+    wanted, identity = changes(await call.read(ChangedUser)), call.gateway.identity
+    user = await identity.users.find(call.params["id"])
+    keys = (await identity.keys.count_by_user()).get(user.id, 0)
+    before, after = view(user, keys), view(await identity.users.change(user, **wanted), keys)
+    if before != after:
+        await call.audit("user.change", user.name, before, after)
+    return call.answer(after)
+
+
+DO = {("GET", False): show_all, ("POST", False): create, ("GET", True): show, ("PATCH", True): change}
