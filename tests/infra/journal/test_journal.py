@@ -99,7 +99,7 @@ async def test_entries_and_events_are_paged_the_same_way(store: Store, journal: 
         ids, cursor = [], None
         while True:
             page = await list_page(cursor)
-            ids += [row.id for row in page.rows]
+            ids += [row["id"] for row in page.rows]
             if (cursor := page.next) is None:
                 break
         assert ids == expected
