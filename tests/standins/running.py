@@ -16,6 +16,7 @@ from infra.config.loader import load
 from infra.config.objects import Limits, Secrets
 from infra.ledger import audit
 from infra.runtime.gateway import Gateway
+from infra.runtime.http11 import only_http11
 from infra.store.models import Request, User
 from infra.units import money
 
@@ -83,8 +84,10 @@ async def running(folder: Path, manifest: str, database: str | None = None, **na
     gateway = Gateway.create(load(path, {}), SECRETS)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     await gateway.start(url=url)
+    only_http11()
     stop = asyncio.Event()
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]  # the server owns it now

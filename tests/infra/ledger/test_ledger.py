@@ -84,7 +84,7 @@ async def test_a_hold_waits_for_the_callers_own_requests(ledger: Ledger) -> None
 async def test_too_low_and_on_hold_are_told_apart(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger_module, "HOLD_PATIENCE_SECONDS", 0.05)
     user = await rich(ledger, 1_000)
-    with pytest.raises(BalanceTooLow, match="at least 0.000001001, you have 0.000001"):
+    with pytest.raises(BalanceTooLow, match=r"at least 0\.000001001, you have 0\.000001"):
         await ledger.hold(draft(user, 1), 2_000, 1_001)
     await ledger.hold(draft(user, 2), 1_000, 1_000)
     with pytest.raises(BalanceOnHold) as caught:
@@ -158,7 +158,7 @@ async def test_what_a_living_process_holds_is_left_alone(ledger: Ledger) -> None
 async def test_the_database_itself_refuses_to_forget(ledger: Ledger, store: Store) -> None:
     await rich(ledger, 1_000)
     for sql in ("UPDATE entries SET amount = 1", "DELETE FROM entries", "UPDATE users SET balance = -1"):
-        with pytest.raises(Exception, match="append-only|CHECK|check constraint"):
+        with pytest.raises(Exception, match=r"append-only|CHECK|check constraint"):
             await store.rows(sql)
 
 
