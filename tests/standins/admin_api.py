@@ -1,9 +1,9 @@
 """A scripted admin API on loopback, in the real one's shapes: for the control room's tests alone.
 
-    async with AdminStandIn() as gateway:
-        gateway.users, gateway.backends …        # plain lists, changed at will between requests
-        gateway.refuse = (500, "scripted")       # every request from now on
-        seen = gateway.seen[-1]                  # method, path, query, body, idempotency key
+async with AdminStandIn() as gateway:
+    gateway.users, gateway.backends …        # plain lists, changed at will between requests
+    gateway.refuse = (500, "scripted")       # every request from now on
+    seen = gateway.seen[-1]                  # method, path, query, body, idempotency key
 """
 
 import asyncio
@@ -139,7 +139,8 @@ class AdminStandIn:
             **money("held_total", 12_000), "live": {"streams": self.streams, "queued": 2},
             "backends": [{k: b[k] for k in ("name", "up", "slots", "busy", "queued", "why")} for b in self.backends],
             "by_day": [
-                {"day": (today - timedelta(days=back)).isoformat(), **money("revenue", self.revenue_nano * (back % 5 + 1)),
+                {"day": (today - timedelta(days=back)).isoformat(),
+                 **money("revenue", self.revenue_nano * (back % 5 + 1)),
                  "requests": 210 * (back % 4 + 1), "input_tokens": 91_000 * (back % 6 + 1), "output_tokens": 40_000}
                 for back in range(days) if self.revenue_nano
             ],
@@ -208,7 +209,9 @@ class AdminStandIn:
         row = self._user(body["username"])
         amount = int(Decimal(str(body["amount"])) * NANO)
         row.update(money("balance", row["balance_nano"] + amount))
-        return web.json_response({"entry_id": "entry_1", **money("amount", amount), **money("balance", row["balance_nano"])})
+        return web.json_response(
+            {"entry_id": "entry_1", **money("amount", amount), **money("balance", row["balance_nano"])}
+        )
 
 
 def _error(status: int, message: str) -> web.Response:
@@ -233,6 +236,7 @@ def _request(place: int) -> dict[str, Any]:
         "error": f"the backend broke off {HOSTILE}" if failed else None, "input_tokens": 1_200, "output_tokens": 345,
         "basis": "measured", **money("charged", 0 if failed else 1_890_000), **money("refunded", 0),
         "created_at": int(time.time()) - 60 * place, "finished_at": int(time.time()) - 60 * place + 2,
+        "waited_ms": 12, "first_byte_ms": 340, "duration_ms": 2_048,
     }  # fmt: skip
 
 

@@ -1,0 +1,83 @@
+"""A control room in its own process before a scripted admin API on a port of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.standins.admin_api import AdminStandIn
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running control room."""
+
+    url: str
+    api_port: int
+    process: subprocess.Popen[bytes]
+    storage: Path
+    log: Path
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def serve(folder: Path) -> Iterator[Served]:
+    """Starts the control room and stops it; its admin API is expected on `api_port`, up or not."""
+    port, api_port, log = free_port(), free_port(), folder / "log"
+    environ = {**os.environ, "NICEGUI_STORAGE_PATH": str(folder / "storage"), "SECRET_KEY": "s" * 40}
+    environ.pop("PYTEST_CURRENT_TEST", None)  # NiceGUI behaves otherwise under pytest
+    command = [sys.executable, "-m", "tests.ui.serve", str(port), f"http://127.0.0.1:{api_port}"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=out, stderr=out)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                httpx.get(f"{url}/health", trust_env=False)
+                break
+            except httpx.TransportError:
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.1)
+        yield Served(url, api_port, process, folder / "storage", log)
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+@pytest.fixture(scope="module")
+def shared_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One control room for a module's tests; each signs in from an address of its own."""
+    yield from serve(tmp_path_factory.mktemp("room"))
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Served]:
+    """A control room of the test's own."""
+    yield from serve(tmp_path)
+
+
+@pytest.fixture
+async def gateway(shared_room: Served) -> AsyncIterator[AdminStandIn]:
+    """The scripted admin API that `shared_room` asks; fresh for each test."""
+    async with AdminStandIn(shared_room.api_port) as standing:
+        yield standing
+
+
+@pytest.fixture
+async def own_gateway(room: Served) -> AsyncIterator[AdminStandIn]:
+    """The scripted admin API that `room` asks."""
+    async with AdminStandIn(room.api_port) as standing:
+        yield standing

@@ -1,0 +1,258 @@
+"""The control room in a real browser: what the owner sees, that names stay text, that nothing leaves this host."""
+
+import itertools
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.standins.admin_api import ADMIN_KEY, HOSTILE, AdminStandIn
+from tests.ui.browser import BINARY, Browser
+from tests.ui.conftest import Served
+
+pytestmark = pytest.mark.skipif(BINARY is None, reason="no Chromium here (apt-get install chromium)")
+
+
+_addresses = (f"198.51.100.{number}" for number in itertools.count(1))
+
+
+async def enter(browser: Browser, url: str) -> None:
+    """Signs in and waits for the overview."""
+    await browser.open(f"{url}/sign-in")
+    await browser.type("Admin key", ADMIN_KEY)
+    await browser.press("Enter")
+    await browser.see("Revenue")
+
+
+@pytest.fixture
+async def viewer() -> AsyncIterator[Browser]:
+    """A browser; whatever it does, nothing may go wrong in its console or leave this host."""
+    async with Browser() as browser:
+        await browser.say("Network.setExtraHTTPHeaders", headers={"x-forwarded-for": next(_addresses)})
+        yield browser
+        assert await browser.run("window.hacked") is None
+        assert len(browser.hosts) == 1
+        assert browser.faults == []
+
+
+@pytest.fixture
+async def owner(shared_room: Served, gateway: AdminStandIn, viewer: Browser) -> Browser:
+    """A browser that is signed in and sees the overview."""
+    await enter(viewer, shared_room.url)
+    return viewer
+
+
+async def test_a_wrong_key_is_refused_in_words(shared_room: Served, gateway: AdminStandIn, viewer: Browser) -> None:
+    await viewer.open(f"{shared_room.url}/users")
+    await viewer.type("Admin key", "wrong")
+    await viewer.press("Enter")
+    await viewer.see("That is not the admin key")
+    assert all("401" in fault for fault in viewer.faults)  # Chromium itself logs that the answer was a 401
+    viewer.faults.clear()
+
+
+async def test_the_overview_shows_every_figure(owner: Browser) -> None:
+    for words in ("$1.23", "$8.64", "$37.04", "2,940", "0.7 %", "9.04 M", "3 of 8 slots busy", "alice", "qwen2.5:3b"):
+        await owner.see(words)
+    await owner.see("+25 % against the 7 days before")
+    assert await owner.run("document.querySelectorAll('.light.lit').length") == 3
+    assert await owner.until("document.querySelectorAll('.chart svg path').length > 10")
+    await owner.click("30 days", ".period")
+    await owner.see("12,600")
+
+
+async def test_the_overview_follows_the_gateway_without_redrawing(owner: Browser, gateway: AdminStandIn) -> None:
+    await owner.run("document.querySelectorAll('.figure, .backend, .chart svg').forEach(e => e.kept = true)")
+    gateway.streams = 7
+    gateway.backends[0]["busy"] = 8
+    gateway.backends[1].update(up=True, why=None)
+    await owner.see("8 of 8 slots busy")
+    await owner.gone("connection refused")
+    await owner.until("[...document.querySelectorAll('.number')].some(e => e.innerText === '7')")
+    assert await owner.run("[...document.querySelectorAll('.figure, .backend, .chart svg')].every(e => e.kept)")
+
+
+async def test_a_gateway_that_goes_away_is_told_and_comes_back(
+    shared_room: Served, gateway: AdminStandIn, owner: Browser
+) -> None:
+    await gateway.__aexit__()
+    await owner.see(f"The gateway is not reachable at {gateway.url}")
+    await owner.see("$8.64")
+    await gateway.__aenter__()
+    await owner.gone("not reachable")
+
+
+async def test_a_new_gateway_has_words_instead_of_empty_charts(
+    room: Served, own_gateway: AdminStandIn, viewer: Browser
+) -> None:
+    own_gateway.revenue_nano = 0
+    for rows in (own_gateway.backends, own_gateway.users, own_gateway.requests, own_gateway.models):
+        rows.clear()
+    await enter(viewer, room.url)
+    await viewer.see("No request in this period yet.")
+    await viewer.see("No backend is declared in gateway.yaml.")
+    await viewer.see("nothing before to compare")
+    for path, words in (("/users", "No user here yet"), ("/requests", "No request here yet"), ("/models", "add-model")):
+        await viewer.open(room.url + path)
+        await viewer.see(words)
+
+
+async def test_foreign_text_is_text_on_every_page(shared_room: Served, owner: Browser) -> None:
+    await owner.see(HOSTILE)
+    for path in ("/users", "/keys", "/models", "/backends", "/requests"):
+        await owner.open(shared_room.url + path)
+        await owner.see(HOSTILE)
+        assert await owner.run("window.hacked") is None
+    await owner.open(f"{shared_room.url}/users")
+    await owner.click(HOSTILE)
+    await owner.see("Weight in the queue")
+    await owner.press("Escape")
+    await owner.open(f"{shared_room.url}/requests")
+    await owner.click("502 backend_error")
+    await owner.see(f"the backend broke off {HOSTILE}")
+
+
+async def test_a_session_that_ends_leads_back_to_the_sign_in(owner: Browser, gateway: AdminStandIn) -> None:
+    gateway.tokens.clear()
+    await owner.see("You were signed out: the session is over.")
+    await owner.type("Admin key", ADMIN_KEY)
+    await owner.press("Enter")
+    await owner.see("$8.64")
+
+
+async def test_signing_out_leads_out(owner: Browser) -> None:
+    await owner.click("Sign out")
+    await owner.see("You are signed out.")
+
+
+async def test_create_a_user_a_key_and_top_up(shared_room: Served, owner: Browser, gateway: AdminStandIn) -> None:
+    await owner.open(f"{shared_room.url}/users")
+    await owner.click("New user")
+    await owner.type("Name", "carol")
+    await owner.type("First balance", "10")
+    await owner.click("Continue")
+    await owner.see("carol begins with $10.00.")
+    await owner.click("Create")
+    await owner.click("Create key")
+    await owner.see("cannot be shown again")
+    secret = await owner.run("document.querySelector('.secret input').value")
+    assert secret.startswith("sk-")
+    await owner.click("I have copied it")
+    await owner.gone("cannot be shown again")
+    assert secret not in await owner.run("document.documentElement.innerHTML")
+    await owner.click("carol")
+    await owner.click("Top up")
+    await owner.type("Amount", "2.50")
+    await owner.click("Continue")
+    await owner.see("$2.50 is added to carol's balance: $10.00 becomes $12.50.")
+    assert gateway.users[-1]["balance_nano"] == 10 * 10**9
+    await owner.click("Add $2.50")
+    await owner.see("$2.50 added.")
+    await owner.gone("becomes $12.50.")
+    await owner.see("$12.50")
+    topped = [seen for seen in gateway.seen if seen.path == "/admin/ledger/topups"]
+    assert len(topped) == 1
+    assert topped[0].idempotency_key
+    assert topped[0].body["amount"] == "2.50"
+
+
+async def test_a_wrong_amount_is_told_before_anything_is_sent(
+    shared_room: Served, owner: Browser, gateway: AdminStandIn
+) -> None:
+    await owner.open(f"{shared_room.url}/users")
+    await owner.click("alice")
+    await owner.click("Top up")
+    for amount, words in (("-5", "cannot be negative"), ("ten", "is not a number"), ("0", "Type an amount above 0")):
+        await owner.type("Amount", amount)
+        await owner.click("Continue")
+        await owner.see(words)
+    await owner.type("Amount", "0.0000000001")
+    await owner.click("Continue")
+    await owner.see("more than 9 decimals")
+    assert not [seen for seen in gateway.seen if seen.method == "POST" and "ledger" in seen.path]
+
+
+async def test_disabling_asks_first_and_cancel_changes_nothing(
+    shared_room: Served, owner: Browser, gateway: AdminStandIn
+) -> None:
+    await owner.open(f"{shared_room.url}/users")
+    await owner.click("alice")
+    await owner.click("Disable")
+    await owner.see("Every key of alice is refused from now on.")
+    await owner.click("Cancel")
+    await owner.gone("is refused from now on.")
+    assert gateway.users[0]["active"]
+    await owner.click("alice")
+    await owner.click("Disable")
+    await owner.see("Every key of alice")
+    await owner.click("Disable", ".q-dialog .actions")
+    await owner.until("document.querySelectorAll('.badge.bad').length === 2")
+    assert not gateway.users[0]["active"]
+
+
+async def test_revoking_a_key_asks_first(shared_room: Served, owner: Browser, gateway: AdminStandIn) -> None:
+    await owner.open(f"{shared_room.url}/keys")
+    await owner.click("default")
+    await owner.click("Revoke")
+    await owner.see("This cannot be undone.")
+    await owner.click("Revoke", ".q-dialog .actions")
+    await owner.see("The key is revoked.")
+    assert not gateway.keys[0]["active"]
+
+
+async def test_a_refused_change_is_told_in_the_gateways_words(
+    shared_room: Served, owner: Browser, gateway: AdminStandIn
+) -> None:
+    await owner.open(f"{shared_room.url}/users")
+    await owner.click("New user")
+    await owner.type("Name", "alice")
+    await owner.click("Continue")
+    await owner.click("Create")
+    await owner.see("there is a user named alice already")
+
+
+async def test_the_request_log_is_paged_by_the_server(
+    shared_room: Served, owner: Browser, gateway: AdminStandIn
+) -> None:
+    await owner.open(f"{shared_room.url}/requests")
+    await owner.see("1–50")
+    await owner.click("Next")
+    await owner.see("51–100")
+    await owner.click("Back")
+    await owner.see("1–50")
+    asked = [seen.query for seen in gateway.seen if seen.path == "/admin/requests"]
+    assert {"limit": "50", "cursor": "50"} in asked
+
+
+async def test_a_request_opens_to_its_itemised_cost(shared_room: Served, owner: Browser) -> None:
+    await owner.open(f"{shared_room.url}/requests")
+    await owner.click("200")
+    await owner.see("1,200 input × 1.00/1M")
+    await owner.see("345 output × 2.00/1M")
+    await owner.see("$0.00189")
+
+
+async def test_dark_and_light_is_remembered(shared_room: Served, owner: Browser) -> None:
+    await owner.click("Dark or light")
+    await owner.until("document.body.classList.contains('body--dark')")
+    await owner.open(f"{shared_room.url}/users")
+    await owner.see("alice")
+    assert await owner.run("document.body.classList.contains('body--dark')")
+    assert await owner.run("getComputedStyle(document.body).backgroundColor") == "rgb(12, 14, 19)"
+
+
+@pytest.mark.parametrize("path", ["/", "/users", "/keys", "/requests", "/models", "/backends"])
+async def test_a_phone_needs_no_sideways_scrolling(shared_room: Served, owner: Browser, path: str) -> None:
+    await owner.size(360, 740, phone=True)
+    await owner.open(shared_room.url + path)
+    await owner.see("alice" if path not in ("/models", "/backends") else HOSTILE)
+    assert await owner.run("document.documentElement.scrollWidth") <= 360
+    await owner.click("Navigation")
+    await owner.see("Models & prices")
+
+
+async def test_a_row_opens_by_keyboard(shared_room: Served, owner: Browser) -> None:
+    await owner.open(f"{shared_room.url}/users")
+    await owner.until("!!document.querySelector('.line')")
+    await owner.run("document.querySelector('.line').focus()")
+    await owner.press("Enter")
+    await owner.see("Weight in the queue")

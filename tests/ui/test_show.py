@@ -1,0 +1,55 @@
+"""Figures read as people write them, and never lose a nano."""
+
+from ui import show
+
+NANO = 10**9
+
+
+def test_money_is_exact_with_thousands_and_at_least_two_decimals() -> None:
+    assert show.money(1_234_567 * NANO, "USD") == "$1,234,567.00"
+    assert show.money(9_999_974_000, "EUR") == "€9.999974"
+    assert show.money(1, "USD") == "$0.000000001"
+    assert show.money(-26_000, "USD") == "-$0.000026"
+    assert show.money(10 * NANO, "SEK") == "10.00 SEK"
+    assert show.money(None, "USD") == "–"
+
+
+def test_a_headline_rounds_dollars_but_shows_fractions_of_a_cent() -> None:
+    assert show.headline(1_234_567_890, "USD") == "$1.23"
+    assert show.headline(12_345, "USD") == "$0.0000123"
+    assert show.headline(500_000_000, "USD") == "$0.50"
+    assert show.headline(1, "USD") == "$0.000000001"
+    assert show.headline(0, "USD") == "$0.00"
+    assert show.headline(-2_500 * NANO, "USD") == "-$2,500.00"
+
+
+def test_large_numbers_are_shortened_only_from_a_million_on() -> None:
+    assert show.compact(999_999) == "999,999"
+    assert show.compact(1_234_567) == "1.23 M"
+    assert show.compact(4_560_000_000) == "4.56 B"
+    assert show.compact(None) == "–"
+
+
+def test_shares_and_changes_survive_nothing_before_and_nothing_at_all() -> None:
+    assert show.share(0, 0) == "–"
+    assert show.share(1, 250) == "0.4 %"
+    assert show.share(0, 9) == "0 %"
+    assert show.change(0, 0) == ("nothing before to compare", "same")
+    assert show.change(5, 0) == ("nothing before", "up")
+    assert show.change(0, 5) == ("-100 %", "down")
+    assert show.change(125, 100) == ("+25 %", "up")
+    assert show.change(100, 100) == ("unchanged", "same")
+    assert show.change(10**9, 1) == ("+over 10,000 %", "up")
+
+
+def test_a_price_per_token_reads_as_a_price_per_million() -> None:
+    assert show.per_million(0.000001, "USD") == "$1.00 / 1M"
+    assert show.per_million("0.00000000015", "USD") == "$0.00015 / 1M"
+    assert show.per_million(0, "USD") == "$0.00 / 1M"
+    assert show.per_million(None, "USD") == "–"
+
+
+def test_limits_and_durations_are_words() -> None:
+    assert show.limits({"requests": "60/m", "concurrent": 4, "tokens": None}) == "requests 60/m, concurrent 4"
+    assert show.limits(None) == "none of its own"
+    assert [show.span(ms) for ms in (None, 0, 850, 2_449, 185_000)] == ["–", "0 ms", "850 ms", "2.4 s", "3 min 05 s"]

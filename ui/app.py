@@ -1,0 +1,115 @@
+"""The control room as an ASGI app, and serving it until told to stop.
+
+One per process: NiceGUI's own app is a singleton and its sockets live here.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from nicegui import core, ui
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.staticfiles import StaticFiles
+
+from .desk import House
+from .frame import add_page
+from .guard import Guard, Headers
+from .pages import PAGES
+from .sign_in import add_sign_in
+
+COOKIE_SECONDS = 8 * 3_600
+"""As long as the gateway's session tokens."""
+GRACE_SECONDS = 2.0
+"""What an answer under way gets when we stop; open tabs are disconnected at once."""
+_STATIC = Path(__file__).parent / "static"
+
+
+def storage_secret(environ: Mapping[str, str]) -> str:
+    """What signs the cookies: derived from SECRET_KEY, so that it is not that key; without one a random secret."""
+    key = environ.get("SECRET_KEY", "")
+    return (
+        hmac.new(key.encode(), b"aethergate ui cookies", hashlib.sha256).hexdigest() if key else secrets.token_hex(32)
+    )
+
+
+def create(api_url: str, storage_secret: str) -> FastAPI:
+    """The app, for the gateway at `api_url`; call it once in a process."""
+    house = House(api_url)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await house.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.add_middleware(Guard, sessions=house.sessions)
+    app.add_middleware(
+        SessionMiddleware, secret_key=storage_secret, session_cookie="aethergate_room", max_age=COOKIE_SECONDS
+    )
+    app.add_middleware(Headers)  # added last, so it is the outermost
+    add_sign_in(app, house)
+    app.add_api_route("/health", lambda: PlainTextResponse("ok"), methods=["GET"], response_model=None)
+    app.mount("/static", StaticFiles(directory=_STATIC))
+    for page in PAGES:
+        add_page(page, PAGES, house)
+    ui.run_with(
+        app,
+        title="AetherGate",
+        favicon=_STATIC / "favicon.svg",
+        dark=None,
+        language="en-US",
+        tailwind=False,
+        reconnect_timeout=20,
+        storage_secret=storage_secret,
+        show_welcome_message=False,
+    )
+    return app
+
+
+async def run(host: str, port: int, api_url: str, stop: asyncio.Event) -> None:
+    """Serves the control room of the gateway at `api_url` until `stop` is set (the CLI's default is 127.0.0.1:8501).
+
+    Raises OSError when the port is taken. Open tabs do not hold the exit back.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=100)  # before the app starts: a clean OSError
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.include_server_header = False
+    config.graceful_timeout = GRACE_SECONDS
+    config.loglevel = "WARNING"
+    app = create(api_url, storage_secret(os.environ))
+
+    async def told_to_stop() -> None:
+        await stop.wait()
+        asyncio.get_running_loop().set_exception_handler(_quiet_about_cuts)
+        await core.sio.eio.disconnect()  # every tab: on Python 3.12+ Hypercorn would wait for them without end
+
+    serving = asyncio.create_task(serve(app, config, shutdown_trigger=told_to_stop))  # type: ignore[arg-type]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not serving.done():
+            await asyncio.wait({serving}, timeout=GRACE_SECONDS + 3)
+    finally:
+        stopping.cancel()
+        serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+def _quiet_about_cuts(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Python 3.11 reports a connection that is cut at the end of the grace period as an unhandled error."""
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)

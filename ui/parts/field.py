@@ -1,0 +1,40 @@
+"""Fields of a form, checked while typing and again before anything is sent."""
+
+from typing import Any
+
+from nicegui import ui
+
+from infra.units import money
+
+
+def field(label: str, value: str, needed: str = "") -> ui.input:
+    """A line of text; `needed` is said when it is left empty."""
+    check = (lambda text: None if str(text or "").strip() else needed) if needed else None
+    found = ui.input(label, value=value, validation=check).props("outlined dense").classes("wide")
+    return found.without_auto_validation() if needed else found
+
+
+def amount_field(label: str, value: str = "", zero: bool = False) -> ui.input:
+    """An amount of money, at most 9 decimals; `zero` where nothing is a good answer too."""
+
+    def check(text: Any) -> str | None:
+        try:
+            nano = money(str(text or "").replace(",", ""))
+        except ValueError as fault:
+            return f"{fault}" if text else "Type an amount, as in 10.00"
+        return None if nano or zero else "Type an amount above 0"
+
+    found = ui.input(label, value=value, validation=check).props("outlined dense inputmode=decimal").classes("wide")
+    return found.without_auto_validation()
+
+
+def amount_of(found: ui.input) -> str:
+    """The text of an amount field as the API takes it."""
+    return str(found.value or "0").replace(",", "").strip()
+
+
+def submit_if(dialog: ui.dialog, *fields: ui.input) -> None:
+    """Submits the dialog when every field holds what it should; the faulty ones say what is wrong."""
+    faulty = [found for found in fields if not found.validate()]  # every one is asked, so that each shows its fault
+    if not faulty:
+        dialog.submit(True)
