@@ -34,6 +34,10 @@ class EmbeddedAdapter(LlamaCppAdapter):
         return self._process.why if self._process is not None else self._why
 
     @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    @property
     def log(self) -> tuple[str, ...]:
         """The child's last lines."""
         return tuple(self._process.log) if self._process is not None else ()

@@ -51,7 +51,7 @@ class Process:
             if time.monotonic() - began > STEADY:
                 delay = RESTART_FIRST
             self.url = None
-            self.why = f"Its process ended with code {code}: {self._last_words()}; it starts again in {delay:.0f} s."
+            self.why = f"Its process ended with code {code}{self._last_words()}; it starts again in {delay:.0f} s."
             self._changed(False)
             await asyncio.sleep(delay)
             delay = min(RESTART_MAX, 2 * delay)
@@ -93,9 +93,8 @@ class Process:
 
     def _last_words(self) -> str:
         """The last line that looks like a reason."""
-        lines = [line for line in self.log if line.strip()]
-        wrong = [line for line in lines if " E " in line or "rror" in line]
-        return clean((wrong or lines or ["it said nothing"])[-1]).strip().rstrip(".")
+        wrong = [line for line in self.log if " E " in line or "rror" in line]
+        return f": {clean(wrong[-1]).strip().rstrip('.')}" if wrong else ""
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
