@@ -2,9 +2,10 @@
 
 from quart import Response
 
-from functions.admin_requests.schema import filters, itemised
+from functions.admin_requests.schema import FIELDS, filters
 from infra.errors import NotFound
 from infra.journal import views
+from infra.journal.bill import itemised
 from infra.runtime.call import Call
 from infra.runtime.query import Query
 
@@ -15,7 +16,7 @@ async def handle(call: Call) -> Response:
 
 
 async def _page(call: Call) -> Response:
-    query = Query(call, "user", "key", "model", "state", "status", "endpoint", "from", "to", "limit", "cursor")
+    query = Query(call, *FIELDS)
     page = await call.gateway.journal.page(await filters(call, query), query.text("cursor"), query.limit())
     return call.answer(views.listing(map(views.request, page.rows), page.next))
 

@@ -3,6 +3,7 @@
 PostgreSQL's SUM of BIGINT is a NUMERIC, SQLite's an INTEGER: `_whole` makes both Python integers. Days are UTC.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -89,7 +90,7 @@ async def overview(store: Store, days: int, now_us: int) -> Overview:
     names = await _names(store, [str(row["name"]) for row in by_user])
     by_model = await _grouped(store, "r.model", "revenue_nano DESC, requests DESC", since, until)
     return Overview(
-        now=Period(_added([_figures(row) for row in by_day]), _groups(by_user)),
+        now=Period(added(map(_figures, by_day)), _groups(by_user)),
         previous=await _period(store, since - days * DAY_US, until - days * DAY_US),
         by_day=[(day_name(int(row["name"])), _figures(row)) for row in by_day],
         by_model=[(str(row["name"]), _figures(row)) for row in by_model],
@@ -174,5 +175,7 @@ def _groups(rows: list[dict[str, Any]]) -> int:
     return int(rows[0]["groups_"]) if rows else 0
 
 
-def _added(all_: list[Figures]) -> Figures:
-    return Figures(**{name: sum(getattr(each, name) for each in all_) for name in Figures.__dataclass_fields__})
+def added(groups: Iterable[Figures]) -> Figures:
+    """The sum of all."""
+    found = list(groups)
+    return Figures(**{name: sum(getattr(each, name) for each in found) for name in Figures.__dataclass_fields__})

@@ -1,25 +1,11 @@
 """What can be asked of the request log, and the lines that it answers with."""
 
-import re
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
-from infra.errors import BadRequest
 from infra.store.clock import SECOND_US
 
 T = TypeVar("T")
-STATES = ("HELD", "STREAMING", "SETTLED", "VOID")
-_STATUS = re.compile(r"[1-5](?:[0-9][0-9]|xx)", re.IGNORECASE)
-
-
-def status_range(text: str | None) -> tuple[int, int] | None:
-    """Lowest and highest status of "402" or "5xx"; raises BadRequest."""
-    if text is None:
-        return None
-    if not _STATUS.fullmatch(text):
-        raise BadRequest(f"status must be one like 402 or a class like 5xx, found {text[:40]!r}.", param="status")
-    low, high = text.lower().replace("x", "0"), text.lower().replace("x", "9")
-    return int(low), int(high)
 
 
 @dataclass(frozen=True, slots=True)

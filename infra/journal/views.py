@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from infra.journal.figures import Figures
 from infra.journal.line import Line
 from infra.limits.wire import limits_from_json, limits_to_json
-from infra.metering.price import PriceList, Units, price_of
 from infra.store.clock import SECOND_US
-from infra.store.models import Key, User
-from infra.units import MILLION, money_decimal, show_price
+from infra.store.models import Key
+from infra.units import money_decimal
 
 if TYPE_CHECKING:
     from infra.backends.pool import BackendState
@@ -46,37 +45,18 @@ def limits(limits_json: str) -> dict[str, Any]:
     return limits_to_json(limits_from_json(json.loads(limits_json)))
 
 
-def user(row: User, keys: int) -> dict[str, Any]:
-    """A user with the number of their keys that are switched on."""
-    return {
-        "id": row.id,
-        "username": row.name,
-        **money("balance", row.balance),
-        **money("held", row.held),
-        "active": row.active,
-        "weight": row.weight,
-        "limits": limits(row.limits_json),
-        "keys": keys,
-        "created_at": seconds(row.created_us),
-    }
-
-
-def key(row: Key, username: str) -> dict[str, Any]:
-    """A key without its secret."""
+def own_key(row: Key) -> dict[str, Any]:
+    """A key as its user sees it, without its secret."""
     return {
         "id": row.id,
         "name": row.name,
-        "username": username,
-        "user_id": row.user_id,
         "key_prefix": row.prefix,
         "active": row.active,
-        "owner": row.owner,
         "limits": limits(row.limits_json),
         "models": None if row.models_json is None else json.loads(row.models_json),
         "expires_at": seconds(row.expires_us),
         "created_at": seconds(row.created_us),
         "last_used_at": seconds(row.last_used_us),
-        "replaced_by": row.replaced_by,
     }
 
 
@@ -100,19 +80,6 @@ def request(line: Line) -> dict[str, Any]:
 def own_request(line: Line) -> dict[str, Any]:
     """A request as its caller sees it: without the house behind it."""
     return {name: value for name, value in request(line).items() if name not in _OWNER_ONLY}
-
-
-def cost_lines(units: Units, prices: PriceList) -> list[dict[str, Any]]:
-    """The bill, meter by meter. The bill is rounded once, so the lines are cut from its running total: they add up."""
-    found, exact = [], 0
-    for meter, count in units.lines().items():
-        if count == 0:
-            continue
-        before, price = exact, price_of(prices, meter)
-        exact += count * price
-        nano = -(-exact // MILLION) + before // -MILLION
-        found.append({"meter": meter, "units": count, "price": show_price(price), **money("amount", nano)})
-    return found
 
 
 def figures(found: Figures, name: str = "revenue") -> dict[str, Any]:

@@ -12,7 +12,7 @@ chat_completions    key    POST /v1/chat/completions
 completions         key    POST /v1/completions
 embeddings          key    POST /v1/embeddings
 models              key    GET /v1/models, GET /v1/models/{id:path}
-account             key    GET /v1/account, GET /v1/account/usage, GET /v1/account/requests
+account             key    GET /v1/account, GET /v1/account/usage, GET /v1/account/requests, GET /v1/account/requests/{id}
 health              open   GET /health, GET /health/live, GET /health/ready
 metrics             admin  GET /metrics
 admin_session       admin  POST /admin/session

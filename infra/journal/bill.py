@@ -1,0 +1,34 @@
+"""What a request cost, meter by meter."""
+
+from typing import Any
+
+import msgspec
+
+from infra.catalogue.prices import price_list
+from infra.journal.line import Line
+from infra.journal.views import money
+from infra.metering.price import PriceList, Units, price_of
+from infra.store.models import PriceVersion
+from infra.units import MILLION, show_price
+
+
+async def itemised(line: Line) -> list[dict[str, Any]]:
+    """The bill's lines at the price of the request's admission; empty where nothing was billed."""
+    version = await PriceVersion.get_or_none(id=line.price_id) if line.price_id else None
+    if version is None or line.state != "SETTLED":
+        return []
+    return cost_lines(Units(**msgspec.json.decode(line.units_json)), price_list(version))
+
+
+def cost_lines(units: Units, prices: PriceList) -> list[dict[str, Any]]:
+    """The bill is rounded once, so the lines are cut from its running total: they add up to it exactly."""
+    found, exact, shown = [], 0, 0
+    for meter, count in units.lines().items():
+        if count == 0:
+            continue
+        price = price_of(prices, meter)
+        exact += count * price
+        nano = -(-exact // MILLION) - shown
+        shown += nano
+        found.append({"meter": meter, "units": count, "price": show_price(price), **money("amount", nano)})
+    return found
