@@ -6,7 +6,8 @@ never the accounting, and whatever happens the task ends by settling or voiding 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,16 @@ async def _soon(count: Any) -> int | None:
         return None
 
 
+_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+
+
+def _sayable(names: Sequence[str]) -> list[str]:
+    """Names from a caller's body as a header can carry them: what is no plain word is only counted."""
+    plain = [name for name in names if _NAME.fullmatch(name)][:32]
+    rest = len(names) - len(plain)
+    return [*plain, f"+{rest} more"] if rest else plain
+
+
 class Relay:
     """Owned by its Call: `start`, then one of the responses; `leave` ends it whatever its state."""
 
@@ -122,7 +133,7 @@ class Relay:
         if self.limited:
             found["x-aethergate-limited"] = "balance"
         if self.ignored:
-            found["x-aethergate-ignored"] = ", ".join(self.ignored)
+            found["x-aethergate-ignored"] = ", ".join(_sayable(self.ignored))
         return found
 
     async def _stream(self) -> AsyncIterator[bytes]:

@@ -44,6 +44,8 @@ class Table:
         """The entrances of a path by method; empty for an unknown one."""
         if path in self.fixed:
             return self.fixed[path]
+        if "\0" in path:
+            return {}  # no name of anything holds a NUL, and PostgreSQL cannot even be asked for one
         found: dict[str, Entrance] = {}
         for pattern, method, entrance in self.patterns:
             if pattern.fullmatch(path):

@@ -1,5 +1,4 @@
-"""Whatever is sent, the answer is OpenAI's error shape with the right 4xx, never a 5xx, never a hang; and the next request
-is served."""
+"""Whatever is sent: OpenAI's error shape with the right 4xx, never a 5xx, never a hang, and the next one is served."""
 
 import asyncio
 import gzip
@@ -107,6 +106,13 @@ async def test_a_bad_body_is_a_clear_4xx(gate: Running, name: str, body: bytes, 
         assert error["param"] == param
 
 
+async def test_field_names_that_no_header_can_carry_do_no_harm(gate: Running) -> None:
+    answer = await gate.post(PATH, await gate.key(), {**CHAT, "a\r\nset-cookie: x": 1, "ü": 2, "zork": 3})
+    assert answer.status_code == 200
+    assert answer.headers["x-aethergate-ignored"] == "zork, +2 more"
+    assert "set-cookie" not in answer.headers
+
+
 async def test_a_body_over_the_limit_is_413_and_the_client_can_read_it(gate: Running) -> None:
     error = await refused(gate, await gate.key(), b"{" + b" " * 17_000_000 + b"}")
     assert (error["status"], error["code"]) == (413, "body_too_large")
@@ -190,7 +196,7 @@ async def raw(gate: Running, data: bytes) -> bytes:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET / HTTP/9.9\r\n\r\n",
         b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
     ],
