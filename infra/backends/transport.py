@@ -15,6 +15,7 @@ goes out again on another. What still breaks before the answer "may have been se
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from functools import lru_cache
 
 import aiohttp
 import httpx
@@ -27,6 +28,11 @@ LARGE = 2**20
 UNSENT_TRIES = 2
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _DROPPED = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"keep-alive"})
+
+
+@lru_cache(maxsize=256)
+def _url(text: str) -> URL:
+    return URL(text, encoded=True)
 
 
 class Body(httpx.AsyncByteStream):
@@ -97,7 +103,7 @@ class BackendTransport(httpx.AsyncBaseTransport):
             try:
                 return await session.request(
                     request.method,
-                    URL(str(request.url), encoded=True),
+                    _url(str(request.url)),
                     headers=request.headers.multi_items(),
                     data=io.BytesIO(content) if len(content) > LARGE else content or None,
                     allow_redirects=False,  # a redirect could lead anywhere: it is an error of the backend
