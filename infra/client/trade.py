@@ -77,6 +77,6 @@ class Trade(Verbs):
     async def _post_money(self, what: str, body: Answer, key: str | None) -> Answer:
         return await self._door.ask("POST", f"/admin/ledger/{what}", body=body, idempotency_key=key or once())
 
-    async def audit(self) -> Answer:
-        """Proves the balances from the ledger; `findings` is empty where all adds up."""
-        return await self._door.ask("GET", "/admin/ledger/audit")
+    async def audit(self, reprice: bool = False) -> Answer:
+        """Proves the balances from the ledger, with `reprice` every bill too; `findings` is empty where all adds up."""
+        return await self._door.ask("GET", "/admin/ledger/audit", query={"reprice": 1 if reprice else None})
