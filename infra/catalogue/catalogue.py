@@ -1,8 +1,9 @@
 """The models on sale now, in memory: asked on every request, read from the database only when something changed."""
 
 import asyncio
-from collections.abc import Iterable
-from typing import Any
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 import msgspec
 from tortoise.exceptions import IntegrityError
@@ -10,12 +11,15 @@ from tortoise.exceptions import IntegrityError
 from infra.catalogue.offer import Listed, Offer
 from infra.catalogue.prices import PriceBook, price_list
 from infra.config.faults import did_you_mean
-from infra.config.objects import Endpoint, Limits, Manifest, Target
+from infra.config.objects import Endpoint, Limits, Manifest, Model, Target
 from infra.errors import ModelNotAllowed, ModelUnknown, NotFound
 from infra.metering.price import PriceList
 from infra.store.clock import now_us
 from infra.store.database import Store
 from infra.store.models import OwnModel, PriceVersion
+
+T = TypeVar("T")
+WRITE_ATTEMPTS = 10
 
 
 class Catalogue:
@@ -33,7 +37,12 @@ class Catalogue:
 
     async def load(self, manifest: Manifest) -> None:
         """Takes over a manifest: writes the file's changed prices as versions, then reads what is in force."""
-        await self._store.write(lambda: self._take_over(manifest))
+
+        async def work() -> None:
+            for place, prices in _file_prices(manifest):
+                await self._book.set_from_file(place, prices)
+
+        await self._write(work)
         self._manifest = manifest
         self._made = {}
 
@@ -45,18 +54,25 @@ class Catalogue:
         self._own = {model.id: model for model in await OwnModel.filter(active=True)}
         self._made = {}
 
-    async def _take_over(self, manifest: Manifest) -> None:
-        for attempt in range(3):
+    async def _write(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Runs `work` on what is in force now, and reads what it made of it."""
+
+        async def fresh() -> T:
+            for attempt in range(WRITE_ATTEMPTS):
+                await self.refresh()
+                try:
+                    found = await work()
+                    break
+                except IntegrityError:
+                    # Another process wrote that version number, or that model, at the same moment: look again, and
+                    # not in step with it.
+                    if attempt == WRITE_ATTEMPTS - 1:
+                        raise
+                    await asyncio.sleep(random.uniform(0, 0.1))
             await self.refresh()
-            try:
-                for (model, endpoint), prices in _file_prices(manifest):
-                    await self._book.set_from_file((model, endpoint), prices)
-                return
-            except IntegrityError:
-                # Another process wrote the same version at the same moment: what it wrote is what we would have.
-                if attempt == 2:
-                    raise
-                await asyncio.sleep(0.05)
+            return found
+
+        return await self._store.write(fresh)
 
     # --- for requests -------------------------------------------------------------------------------------------------
 
@@ -133,28 +149,33 @@ class Catalogue:
             raise NotFound(f"There is no model {model_id[:200]!r}{did_you_mean(model_id, self.ids())}.")
         declared = self._require().models.get(model_id)
         version = self._book.latest.get((model_id, ""))
-        own = model_id in self._own
         return Listed(
             id=offer.id,
             targets=offer.targets,
-            source="owner" if own else "file",
+            source="owner" if model_id in self._own else "file",
             price=offer.price,
             price_id=version.id if version else None,
             price_version=version.version if version else None,
             price_source=version.source if version else None,
             max_output=offer.max_output,
             context=offer.context,
-            overrides_file=declared is not None and (own or declared.price != offer.price),
+            overrides_file=declared is not None and _differs(offer, declared),
         )
 
-    def overrides(self) -> list[str]:
-        """One sentence for each thing that the owner set and that differs from gateway.yaml (for check and plan)."""
+    def overrides(self, manifest: Manifest | None = None) -> list[str]:
+        """One sentence for each thing that the owner set and that would differ from this gateway.yaml (for check and
+        plan); without one, from the file in force. A price that the file changes wins, so it is not among them."""
         found = []
-        for model_id, declared in self._require().models.items():
-            if model_id in self._own:
+        for model_id, declared in (manifest or self._require()).models.items():
+            own, place = self._own.get(model_id), (model_id, "")
+            if own is not None and _targets(own) != declared.targets:
                 found.append(f"{model_id}: its backend was set by the owner; the file's does not count")
-            offer = self._find(model_id, None)
-            if offer is not None and offer.price != declared.price:
+            if own is not None and own.max_output not in (None, declared.max_output):
+                found.append(f"{model_id}: its max_output was set by the owner; the file's does not count")
+            said, latest = self._book.from_file.get(place), self._book.latest.get(place)
+            if said is None or latest is None or price_list(said) != declared.price:
+                continue
+            if price_list(latest) != declared.price:
                 found.append(f"{model_id}: its price was set by the owner; the file's does not count until it changes")
         return found
 
@@ -164,7 +185,6 @@ class Catalogue:
         """Declares or changes a model, and its price where one is given."""
 
         async def work() -> None:
-            await self.refresh()
             columns: dict[str, Any] = {
                 "targets_json": msgspec.json.encode([(t.backend, t.upstream) for t in targets]).decode(),
                 "max_output": max_output,
@@ -176,32 +196,20 @@ class Catalogue:
                 await OwnModel.create(id=model_id, created_us=now_us(), **columns)
             if price is not None:
                 await self._book.set_by_owner((model_id, ""), price, actor)
-            await self.refresh()
 
-        await self._store.write(work)
+        await self._write(work)
         return self.listed(model_id)
 
     async def set_price(self, model_id: str, price: PriceList, actor: str) -> Listed:
         """Sets the price of a model of either source; raises NotFound."""
         self.listed(model_id)
-
-        async def work() -> None:
-            await self.refresh()
-            await self._book.set_by_owner((model_id, ""), price, actor)
-            await self.refresh()
-
-        await self._store.write(work)
+        await self._write(lambda: self._book.set_by_owner((model_id, ""), price, actor))
         return self.listed(model_id)
 
     async def remove(self, model_id: str) -> None:
         """Forgets what the owner declared; a model of gateway.yaml is the file's again. Raises NotFound."""
 
-        async def work() -> int:
-            changed = await OwnModel.filter(id=model_id, active=True).update(active=False)
-            await self.refresh()
-            return changed
-
-        if not await self._store.write(work):
+        if not await self._write(lambda: OwnModel.filter(id=model_id, active=True).update(active=False)):
             raise NotFound(f"The owner has declared no model {model_id[:200]!r}; one of gateway.yaml is removed there.")
 
     async def prices(self, model_id: str) -> list[PriceVersion]:
@@ -211,6 +219,10 @@ class Catalogue:
 
 def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
+
+
+def _differs(offer: Offer, declared: Model) -> bool:
+    return (offer.targets, offer.price, offer.max_output) != (declared.targets, declared.price, declared.max_output)
 
 
 def _targets(own: OwnModel) -> tuple[Target, ...]:

@@ -53,7 +53,9 @@ class PriceBook:
             await self._append(place, prices, "owner", actor)
 
     async def _append(self, place: Place, prices: PriceList, source: str, actor: str) -> None:
-        newest = await PriceVersion.filter(model=place[0], endpoint=place[1]).order_by("-version").first()
+        """Raises IntegrityError where another process wrote meanwhile: the number follows what was decided upon, not
+        what is there now, so a decision upon an old state never stands."""
+        newest = self.latest.get(place)
         version = await PriceVersion.create(
             id=new("price"),
             model=place[0],
