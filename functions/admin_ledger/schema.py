@@ -78,7 +78,7 @@ async def shown(posted: Posted) -> dict[str, Any]:
         "user_id": entry.user_id,
         "username": (await User.get(id=entry.user_id)).name,
         "request_id": entry.request_id,
-        **views.money("amount", posted.amount),
+        **views.money("amount", views.signed(posted.amount, entry.credit)),
         **views.money("balance", posted.balance),
         "created_at": views.seconds(entry.created_us),
     }

@@ -11,6 +11,9 @@ from infra.metering.price import PriceList, Units, price_of
 from infra.store.models import PriceVersion
 from infra.units import MILLION, show_price
 
+PARTS = ("cached", "reasoning")
+"""Priced as what they are a part of, where they have no price of their own."""
+
 
 async def itemised(line: Line) -> list[dict[str, Any]]:
     """The bill's lines at the price of the request's admission; empty where nothing was billed."""
@@ -21,10 +24,11 @@ async def itemised(line: Line) -> list[dict[str, Any]]:
 
 
 def cost_lines(units: Units, prices: PriceList) -> list[dict[str, Any]]:
-    """The bill is rounded once, so the lines are cut from its running total: they add up to it exactly."""
+    """Each priced meter that was used. The bill is rounded once, so the lines are cut from its running total: they add
+    up to it exactly."""
     found, exact, shown = [], 0, 0
     for meter, count in units.lines().items():
-        if count == 0:
+        if count == 0 or (meter not in PARTS and getattr(prices, meter) is None):
             continue
         price = price_of(prices, meter)
         exact += count * price

@@ -95,14 +95,18 @@ def figures(found: Figures, name: str = "revenue") -> dict[str, Any]:
 
 def entry(row: Row) -> dict[str, Any]:
     """An entry of the ledger; the amount has the sign that it has for the user."""
-    sign = 1 if str(row["credit"]).startswith("user:") else -1
     names = ("id", "kind", "user_id", "username", "seq", "debit", "credit", "request_id", "actor", "reason")
     return {
         **{name: row[name] for name in names},
-        **money("amount", sign * row["amount"]),
+        **money("amount", signed(row["amount"], row["credit"])),
         **money("balance_after", row["balance_after"]),
         "created_at": seconds(row["created_us"]),
     }
+
+
+def signed(amount: int, credit: str) -> int:
+    """An entry's amount as its user sees it: what leaves their account is negative."""
+    return amount if credit.startswith("user:") else -amount
 
 
 def audit_event(row: Row) -> dict[str, Any]:

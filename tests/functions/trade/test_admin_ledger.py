@@ -136,12 +136,14 @@ async def test_the_audit_tells_that_all_adds_up_and_recomputes_bills_where_asked
     assert (await owner.refused("GET", "/admin/ledger/audit?reprice=yes"))["param"] == "reprice"
 
 
-async def test_every_movement_is_in_the_audit_log_with_its_reason(owner: Owner) -> None:
+async def test_every_movement_is_in_the_audit_log_once_and_its_reason_in_the_entry(owner: Owner) -> None:
     await owner.running.key()
     await owner.move("topups", {"username": "ada", "amount": "2", "reason": "cash at the desk"}, "k")
     await owner.move("topups", {"username": "ada", "amount": "2", "reason": "cash at the desk"}, "k")
     events = (await owner.done("GET", "/admin/audit-events?limit=1"))["data"]
-    assert [(e["action"], e["actor"]) for e in events] == [("ledger.topup", "admin")]
-    assert "cash at the desk" in str(events[0])
-    assert len((await owner.done("GET", "/admin/audit-events"))["data"]) == 2  # the user's creation, one top-up
+    assert [(e["action"], e["actor"], e["target"]) for e in events] == [("ledger.topup", "admin", "ada")]
+    assert (events[0]["before"], events[0]["after"]) == ({"balance": "10.00"}, {"balance": "12.00"})
+    assert (await owner.done("GET", "/admin/ledger?limit=1"))["data"][0]["reason"] == "cash at the desk"
+    actions = [event["action"] for event in (await owner.done("GET", "/admin/audit-events"))["data"]]
+    assert sorted(actions) == ["ledger.topup", "ledger.topup", "user.create"]  # one is the first balance
     assert (await owner.refused("GET", "/admin/audit-events?cursor=%21"))["param"] == "cursor"
