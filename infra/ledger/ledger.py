@@ -98,7 +98,7 @@ class Ledger:
         self.instance = instance
         self.started_us = now_us()
         vault = SqliteVault(store.url.path) if store.dialect == "sqlite" else PostgresVault(store)
-        self.writer = Writer(vault, self._changed)
+        self.writer = Writer(vault, self._changed, kept=(Settle, Void), dropped=(Progress, Renew, Recover))
         self._money: dict[str, Money] = {}
         self._freed = asyncio.Event()
 
@@ -181,7 +181,8 @@ class Ledger:
         done, _ = await asyncio.wait({answer}, timeout=COMMIT_SECONDS_MAX)
         if not done:
             raise BillingUnavailable("Billing is unavailable at the moment, please try again.")
-        return answer.result()
+        result: Result = answer.result()
+        return result
 
     # --- the owner's hand ------------------------------------------------------------------------------------------
 

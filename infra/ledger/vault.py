@@ -1,9 +1,7 @@
-"""What the writer needs of a database: commit a batch of operations, whole or not at all."""
+"""What a writer needs of a database: commit a batch of operations, whole or not at all."""
 
 from collections.abc import Sequence
-from typing import Protocol
-
-from infra.ledger.operations import Operation, Result
+from typing import Any, Protocol
 
 LEASE_SECONDS = 15
 """How long a process owns its holds after its last sign of life (LEDGER.md "States")."""
@@ -12,7 +10,7 @@ COMMIT_SECONDS_MAX = 1.5
 
 
 class Vault(Protocol):
-    """One connection to the money tables, used by one task."""
+    """One connection to the tables of one room, used by one task; the room's operations and results are its own."""
 
     @property
     def impossible(self) -> tuple[type[Exception], ...]:
@@ -27,7 +25,7 @@ class Vault(Protocol):
         """Disconnects."""
         ...
 
-    async def commit(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]]:
-        """Decides and stores the batch in one transaction; results in order, and (balance, held) of the accounts it
-        touched. Raises whatever the driver raises; then nothing is stored."""
+    async def commit(self, operations: Sequence[Any]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
+        """Decides and stores the batch in one transaction; results in order, and (money) balance and held of the
+        accounts it touched. Raises whatever the driver raises; then nothing is stored."""
         ...

@@ -1,4 +1,4 @@
-"""The one task of a process that writes money: takes all that waits, commits it at once, answers after the commit.
+"""The one task of a process that writes a room's rows: takes all that waits, commits it, answers after the commit.
 
 Natural batching: while one commit runs, the next batch gathers; no timer. Handing over is `put_nowait`, which no
 cancellation can interrupt. What must not be lost (bills, voids) is tried again until it is written; what may be refused
@@ -11,35 +11,41 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from infra.errors import BillingUnavailable
-from infra.ledger.operations import Operation, Progress, Recover, Renew, Result, Settle, Void
 from infra.ledger.vault import COMMIT_SECONDS_MAX, Vault
 
 log = logging.getLogger("aethergate.ledger")
 
 BATCH_MAX = 500
 RETRY_SECONDS = 0.25
-KEPT = (Settle, Void)
-"""These wait for the database however long it takes."""
-DROPPED = (Progress, Renew, Recover)
-"""These come again by themselves."""
 
 
 @dataclass(slots=True)
 class Order:
     """One operation on its way; `since` is monotonic seconds."""
 
-    operation: Operation
-    answer: "asyncio.Future[Result]"
+    operation: Any
+    answer: "asyncio.Future[Any]"
     since: float = field(default_factory=time.monotonic)
 
 
 class Writer:
-    """Owns the vault. `start`, then `submit`; `stop` writes what waits and ends."""
+    """Owns the vault. `start`, then `submit`; `stop` writes what waits and ends.
 
-    def __init__(self, vault: Vault, changed: Callable[[dict[str, tuple[int, int]]], None]) -> None:
+    `kept` operations wait for the database however long it takes, `dropped` ones come again by themselves.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        changed: Callable[[dict[str, tuple[int, int]]], None],
+        kept: tuple[type[Any], ...] = (),
+        dropped: tuple[type[Any], ...] = (),
+    ) -> None:
         self._vault = vault
+        self._kept, self._dropped = kept, dropped
         self._changed = changed
         """Called after each commit with (balance, held) of the accounts that it touched."""
         self._waiting: deque[Order] = deque()
@@ -75,9 +81,9 @@ class Writer:
         """Operations waiting for a commit."""
         return len(self._waiting)
 
-    def submit(self, operation: Operation) -> "asyncio.Future[Result]":
+    def submit(self, operation: Any) -> "asyncio.Future[Any]":
         """Hands over without waiting; the future is answered after the commit and may be dropped."""
-        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if self._task is None or self._task.done():
             answer.set_exception(BillingUnavailable("The ledger is closed."))
             answer.exception()  # read once, so that a dropped future does not warn
@@ -140,9 +146,9 @@ class Writer:
         self._failing_since = self._failing_since or time.monotonic()
         kept = []
         for order in orders:
-            if isinstance(order.operation, KEPT):
+            if isinstance(order.operation, self._kept):
                 kept.append(order)
-            elif isinstance(order.operation, DROPPED) or time.monotonic() - order.since > COMMIT_SECONDS_MAX / 2:
+            elif isinstance(order.operation, self._dropped) or time.monotonic() - order.since > COMMIT_SECONDS_MAX / 2:
                 _fail(order)
             else:
                 kept.append(order)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from infra.config.objects import Limits
 from infra.errors import RateLimited
 from infra.limits import headers
-from infra.limits.windows import Full, Place, Want, Windows
+from infra.limits.windows import Counting, Full, Place, Want, Windows
+from infra.store.ids import new
 from infra.units import Rate
 
 
@@ -28,21 +29,22 @@ class Subject:
 class Limiter:
     """Gives out tickets. `clock` is monotonic, in nanoseconds."""
 
-    def __init__(self, clock: Callable[[], int] = time.monotonic_ns, windows: Windows | None = None) -> None:
-        self.windows = windows or Windows(clock)
+    def __init__(self, clock: Callable[[], int] = time.monotonic_ns, windows: Counting | None = None) -> None:
+        self.windows: Counting = windows or Windows(clock)
 
-    def admit(self, subjects: Sequence[Subject]) -> "Ticket":
+    async def admit(self, subjects: Sequence[Subject]) -> "Ticket":
         """Count one request with each subject; raises RateLimited, with the headers of the tightest, counting none."""
         ticket = Ticket(self.windows)
-        ticket.join(subjects)
+        await ticket.join(subjects)
         return ticket
 
 
 class Ticket:
     """One request at the limits. What it reserved stays counted until it leaves the window, unless corrected."""
 
-    def __init__(self, windows: Windows) -> None:
+    def __init__(self, windows: Counting) -> None:
         self._windows = windows
+        self._id = new("take")
         self._requests: list[tuple[Subject, str, Rate]] = []
         self._tokens: list[tuple[Subject, str, Rate]] = []
         self._places: list[tuple[Subject, Place]] = []
@@ -51,7 +53,7 @@ class Ticket:
         self._inside = False
         self._names: set[str] = set()
 
-    def join(self, subjects: Sequence[Subject]) -> None:
+    async def join(self, subjects: Sequence[Subject]) -> None:
         """Count the request with more subjects, which are known later, as a model is; before `reserve`.
 
         Raises RateLimited, counting with none of these; with those before it has been counted.
@@ -61,7 +63,7 @@ class Ticket:
             raise ValueError(f"a subject came twice or too late: {names}")
         requests = [(each, f"{each.name} requests", each.limits.requests) for each in subjects if each.limits.requests]
         before, self._requests = self._requests, self._requests + requests
-        taken = self._windows.take([Want(window, rate, 1) for _, window, rate in requests])
+        taken = await self._windows.take([Want(window, rate, 1) for _, window, rate in requests], (), new("take"))
         if isinstance(taken, Full):
             refusal, self._requests = self._refusal(taken), before
             raise refusal
@@ -72,7 +74,7 @@ class Ticket:
             if each.limits.concurrent:
                 self._places.append((each, Place(each.name, each.limits.concurrent)))
 
-    def reserve(self, tokens: int) -> None:
+    async def reserve(self, tokens: int) -> None:
         """Count `tokens` and take a place with each subject, all or none; once per ticket.
 
         Raises RateLimited; one that asks for more than a whole limit says so, and that a retry cannot help.
@@ -80,7 +82,7 @@ class Ticket:
         if self._reserved is not None:
             raise RuntimeError("this ticket has reserved already")
         wants = [Want(window, rate, tokens) for _, window, rate in self._tokens]
-        taken = self._windows.take(wants, [place for _, place in self._places])
+        taken = await self._windows.take(wants, [place for _, place in self._places], self._id)
         if isinstance(taken, Full):
             raise self._refusal(taken)
         self._reserved, self._inside = (taken, tokens), True
@@ -91,14 +93,14 @@ class Ticket:
             return
         at, before = self._reserved
         for _, window, _ in self._tokens:
-            self._windows.amend(window, at, tokens - before)
+            self._windows.amend(window, at, tokens - before, self._id)
         self._reserved = (at, tokens)
 
     def release(self) -> None:
         """Give the places back. Idempotent; also right for a ticket that never reserved."""
         if self._inside:
             self._inside = False
-            self._windows.leave(place.name for _, place in self._places)
+            self._windows.leave([place.name for _, place in self._places], self._id)
 
     def headers(self) -> dict[str, str]:
         """x-ratelimit-{limit,remaining,reset}-{requests,tokens} as they stand now."""

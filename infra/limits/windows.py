@@ -1,7 +1,7 @@
 """Where the counts are kept: every sliding window (`log.py`), and how many are inside at once.
 
-`Windows` is all that knows that this is in this process. Its four verbs (`take`, `amend`, `leave`, `level`) are what a
-store shared by several processes has to offer in its place.
+`Windows` counts for one process; `shared.SharedWindows` does for several that share a database. `Counting` is what both
+offer.
 """
 
 import time
@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from infra.limits.log import NANOSECONDS, Log
 from infra.units import Rate
@@ -54,6 +55,26 @@ class Level:
     """Nanoseconds until the last of it has left."""
 
 
+class Counting(Protocol):
+    """A store of counts. `id` names the ticket that takes, so that a shared store can find what was its."""
+
+    async def take(self, wants: Sequence[Want], places: Sequence[Place], id: str) -> int | Full:
+        """All of it or nothing. Returns the instant at which it was counted, which `amend` needs."""
+        ...
+
+    def amend(self, window: str, at: int, delta: int, id: str) -> None:
+        """Correct what `id` took at the instant `at` by `delta`."""
+        ...
+
+    def leave(self, places: Iterable[str], id: str) -> None:
+        """Give places back."""
+        ...
+
+    def level(self, window: str, rate: Rate) -> Level:
+        """How full a window is."""
+        ...
+
+
 class Windows:
     """Every window and every count of places of this process. Not for several threads."""
 
@@ -62,8 +83,12 @@ class Windows:
         self._logs: OrderedDict[str, Log] = OrderedDict()
         self._places: dict[str, int] = {}
 
-    def take(self, wants: Sequence[Want], places: Sequence[Place] = ()) -> int | Full:
-        """All of it or nothing. Returns the instant at which it was counted, which `amend` needs."""
+    async def take(self, wants: Sequence[Want], places: Sequence[Place] = (), id: str = "") -> int | Full:
+        """See `Counting`; here nobody waits."""
+        return self.take_now(wants, places)
+
+    def take_now(self, wants: Sequence[Want], places: Sequence[Place] = ()) -> int | Full:
+        """All of it or nothing; the instant is in nanoseconds of the clock."""
         now = self._clock()
         self._drop_idle(now)
         lacks = [lack for want in wants if (lack := self._lack(want, now))]
@@ -78,12 +103,12 @@ class Windows:
             self._places[place.name] = self._places.get(place.name, 0) + 1
         return now
 
-    def amend(self, window: str, at: int, delta: int) -> None:
+    def amend(self, window: str, at: int, delta: int, id: str = "") -> None:
         """Correct what was taken at the instant `at` by `delta`."""
         if log := self._logs.get(window):
             log.amend(at, delta)
 
-    def leave(self, places: Iterable[str]) -> None:
+    def leave(self, places: Iterable[str], id: str = "") -> None:
         """Give places back."""
         for name in places:
             left = self._places[name] - 1

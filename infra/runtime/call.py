@@ -114,12 +114,13 @@ class Call:
         allowed = self.user.models
         if allowed is not None and offer.id not in allowed:
             raise ModelNotAllowed(f"This API key may not use the model {offer.id!r}.", param="model")
-        if self.ticket is not None:
-            self.ticket.join(model_subjects(offer, self.user))
         return offer
 
     async def afford(self, offer: "Offer", ask: Ask) -> None:
-        """Refuses at once what the balance cannot pay; pins nothing yet. Raises BalanceTooLow."""
+        """Counts the request in the model's own limits and refuses at once what the balance cannot pay; pins nothing
+        yet. Raises RateLimited, BalanceTooLow."""
+        if self.ticket is not None:
+            await self.ticket.join(model_subjects(offer, self.user))
         bounds = Bounds(offer.price, ask.prompt_bound, self._cap(offer, ask), ask.answers)
         ledger, user = self.gateway.ledger, self.user.user_id
         money = await ledger.money(user)

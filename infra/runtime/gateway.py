@@ -21,7 +21,10 @@ from infra.config.urls import database_url
 from infra.identity.identity import Identity
 from infra.journal.journal import Journal
 from infra.ledger.ledger import Ledger
+from infra.ledger.writer import Writer
 from infra.limits.limiter import Limiter
+from infra.limits.shared import Amend, Leave, SharedWindows
+from infra.limits.vaults import windows_vault
 from infra.runtime import pulse
 from infra.runtime.functions import Function, load
 from infra.runtime.relay import Relay
@@ -39,7 +42,9 @@ log = logging.getLogger("aethergate.gateway")
 class Gateway:
     """One per process. `create`, `start`, serve `app`, `drain`, `stop`."""
 
-    def __init__(self, manifest: Manifest, secrets: Secrets, *, only: str | None = None) -> None:
+    def __init__(
+        self, manifest: Manifest, secrets: Secrets, *, only: str | None = None, alone: bool | None = None
+    ) -> None:
         self.manifest = manifest
         self.secrets = secrets
         self.only = only
@@ -48,7 +53,10 @@ class Gateway:
         self.identity = Identity(self.store, secrets)
         self.catalogue = Catalogue(self.store)
         self.journal = Journal(self.store)
+        self.alone = self.store.dialect == "sqlite" if alone is None else alone
+        """Whether this process has its database for itself; else limits are counted in the database."""
         self.limiter = Limiter()
+        self._windows: Writer | None = None
         self.pool = Pool(manifest.backends)
         self.telemetry = Telemetry()
         self.functions: list[Function] = []
@@ -64,9 +72,12 @@ class Gateway:
         self._reloading = asyncio.Lock()
 
     @classmethod
-    def create(cls, manifest: Manifest, secrets: Secrets, *, only: str | None = None) -> "Gateway":
-        """A gateway that is not started yet; `only` names the one function that it serves, beside health."""
-        return cls(manifest, secrets, only=only)
+    def create(
+        cls, manifest: Manifest, secrets: Secrets, *, only: str | None = None, alone: bool | None = None
+    ) -> "Gateway":
+        """A gateway that is not started yet; `only` names the one function that it serves, beside health. `alone` says
+        whether other processes use its database at the same time: by default on PostgreSQL they may."""
+        return cls(manifest, secrets, only=only, alone=alone)
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -86,11 +97,18 @@ class Gateway:
         if serving:
             await self.ledger.renew(url)
             # On SQLite the lock is ours (infra.runtime.lock), so nobody else can be alive.
-            recovered = await self.ledger.recover(all_others=self.store.dialect == "sqlite")
+            recovered = await self.ledger.recover(all_others=self.alone)
             if recovered:
                 log.warning("resolved requests of a process that died", extra={"requests": recovered})
+            if not self.alone:
+                await self._share_limits()
             await self.pool.start()
         self._pulse = asyncio.create_task(pulse.beat(self, serving), name="pulse")
+
+    async def _share_limits(self) -> None:
+        self._windows = Writer(windows_vault(self.store, self.ledger.instance), lambda _: None, kept=(Amend, Leave))
+        await self._windows.start()
+        self.limiter = Limiter(windows=SharedWindows(self._windows))
 
     def drain(self) -> None:
         """Takes no new work; what runs goes on."""
@@ -121,6 +139,8 @@ class Gateway:
             await function.stop()
         await self.pool.stop()
         await self.identity.flush_last_used()
+        if self._windows is not None:
+            await self._windows.stop()
         await self.ledger.stop()
         await self.store.close()
 

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from infra.config.objects import BODY_MAX_BYTES, Endpoint
 from infra.errors import ShuttingDown
-from infra.runtime.subjects import endpoint_subjects
 from infra.runtime.call import Call
+from infra.runtime.subjects import endpoint_subjects
 
 Guard = Callable[[Call], Awaitable[None]]
 
@@ -28,7 +28,7 @@ async def admin_key(call: Call) -> None:
 
 async def limits(call: Call) -> None:
     """Requests per window and, with the hold, tokens and concurrency: 429."""
-    call.ticket = call.gateway.limiter.admit(endpoint_subjects(call.endpoint, call.user))
+    call.ticket = await call.gateway.limiter.admit(endpoint_subjects(call.endpoint, call.user))
 
 
 async def body(call: Call) -> None:

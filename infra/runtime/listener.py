@@ -37,11 +37,12 @@ def bind(host: str, port: int) -> socket.socket:
         found.listen(BACKLOG)
     except OSError as wrong:
         found.close()
-        raise CannotListen(_sentence(host, port, wrong)) from None
+        raise CannotListen(taken(host, port, wrong)) from None
     return found
 
 
-def _sentence(host: str, port: int, wrong: OSError) -> str:
+def taken(host: str, port: int, wrong: OSError) -> str:
+    """Why the address cannot be used and what to do, in one sentence."""
     if wrong.errno == errno.EADDRINUSE:
         return f"port {port} on {host} is in use: stop what listens there, or choose another with --port"
     if wrong.errno == errno.EACCES:

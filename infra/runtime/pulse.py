@@ -5,6 +5,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from infra.errors import GatewayError
+from infra.limits import vaults as windows
 from infra.runtime import replays
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ CHECKPOINT_SECONDS = 1.0
 LEASE_EVERY = 5
 """Beats between two renewals of the lease, which lasts 15 s."""
 LOOK_AROUND_EVERY = 3
-"""Beats between two looks at what other processes on the same PostgreSQL changed: a key revoked there is refused here
-within 5 s (DESIGN.md section 9). On SQLite nobody else can change anything."""
+"""Beats between two looks at what other processes on the same database changed: a key revoked there is refused here
+within 5 s (DESIGN.md section 9)."""
 LAST_USED_EVERY = 30
 PRUNE_EVERY = 600
 
@@ -44,10 +45,12 @@ async def _once(gateway: "Gateway", count: int, serving: bool) -> None:
     if serving and count % LEASE_EVERY == 0:
         await gateway.ledger.renew(gateway.url)
         await gateway.ledger.recover(all_others=False)
-    if gateway.store.dialect == "postgres" and count % LOOK_AROUND_EVERY == 0:
+    if not gateway.alone and count % LOOK_AROUND_EVERY == 0:
         gateway.identity.forget()
         await gateway.catalogue.refresh()
     if count % LAST_USED_EVERY == 0:
         await gateway.identity.flush_last_used()
     if count % PRUNE_EVERY == 0:
         await gateway.store.write(replays.prune)
+        if not gateway.alone:
+            await windows.prune(gateway.store)

@@ -214,7 +214,7 @@ class Relay:
     async def _hold(self) -> None:
         """Tokens of the limits, then money: whoever waited in the queue has pinned neither."""
         if self.call.ticket is not None:
-            self.call.ticket.reserve(self.bounds.prompt + self.bounds.output * self.bounds.answers)
+            await self.call.ticket.reserve(self.bounds.prompt + self.bounds.output * self.bounds.answers)
         assert self._seat is not None
         self.row.backend, self.row.upstream = self._seat.target.backend, self._seat.target.upstream
         self._in_books = True  # from here on they may know this request, whatever comes back

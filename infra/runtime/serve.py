@@ -10,7 +10,6 @@ import contextlib
 import logging
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
@@ -116,7 +115,7 @@ async def _drain(gateway: Gateway, server: asyncio.Task[None], stop: Stop, secon
     hurried.cancel()
     if not server.done():
         log.warning("ending what still runs", extra={"requests": len(gateway.relays)})
-        await asyncio.gather(*(relay.leave() for relay in list(gateway.relays.values())))
+        await gateway.cut()
         await asyncio.wait({server}, timeout=HURRIED_SECONDS)
     if not server.done():
         server.cancel()
@@ -166,14 +165,3 @@ def _sqlite(gateway: Gateway) -> str | None:
     if sqlite_library.has_wal_reset_bug(found):
         log.warning("SQLite %s has a bug that can corrupt a database with two connections: pip install pysqlite3", text)
     return text
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Runs to the end on uvloop where it is installed."""
-    factory = None
-    if sys.platform != "win32":
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(work)

@@ -1,4 +1,4 @@
-"""Whose limits a call counts in (DESIGN.md section 3: limits stand per key, under `total:` for all callers together)."""
+"""Whose limits a call counts in (DESIGN.md section 3): limits stand per key, under `total:` for all callers."""
 
 from typing import TYPE_CHECKING
 

@@ -1,5 +1,8 @@
 """Tickets: who passes, what a refusal says, what the headers show."""
 
+from collections.abc import Coroutine
+from typing import Any
+
 import pytest
 
 from infra.config.objects import Limits
@@ -12,56 +15,56 @@ KEY = Subject("key:k1", Limits(requests=Rate(3, 60), tokens=Rate(1_000, 60), con
 USER = Subject("user:u1", Limits(requests=Rate(5, 60)), "your account")
 
 
-def refused(act) -> RateLimited:
+async def refused(act: Coroutine[Any, Any, Any]) -> RateLimited:
     with pytest.raises(RateLimited) as found:
-        act()
+        await act
     return found.value
 
 
-def test_sixty_a_minute_lets_sixty_pass_and_not_one_more_until_the_first_has_left() -> None:
+async def test_sixty_a_minute_lets_sixty_pass_and_not_one_more_until_the_first_has_left() -> None:
     clock = Clock()
     limiter = Limiter(clock)
     subject = Subject("key", Limits(requests=Rate(60, 60)))
     for _ in range(60):
-        limiter.admit([subject])
+        await limiter.admit([subject])
         clock.pass_seconds(0.1)
-    error = refused(lambda: limiter.admit([subject]))
+    error = await refused(limiter.admit([subject]))
     assert error.retry_after == pytest.approx(54.0)
     clock.pass_seconds(54)
-    limiter.admit([subject])
-    refused(lambda: limiter.admit([subject]))
+    await limiter.admit([subject])
+    await refused(limiter.admit([subject]))
 
 
-def test_a_refusal_by_one_subject_counts_in_no_other() -> None:
+async def test_a_refusal_by_one_subject_counts_in_no_other() -> None:
     limiter = Limiter(Clock())
     for _ in range(3):
-        limiter.admit([KEY, USER])
+        await limiter.admit([KEY, USER])
     for _ in range(50):
-        refused(lambda: limiter.admit([USER, KEY]))
-    limiter.admit([USER])
-    limiter.admit([USER])
-    refused(lambda: limiter.admit([USER]))
+        await refused(limiter.admit([USER, KEY]))
+    await limiter.admit([USER])
+    await limiter.admit([USER])
+    await refused(limiter.admit([USER]))
 
 
-def test_a_refused_reservation_takes_neither_tokens_nor_a_place() -> None:
+async def test_a_refused_reservation_takes_neither_tokens_nor_a_place() -> None:
     limiter = Limiter(Clock())
     other = Subject("total", Limits(tokens=Rate(500, 60), concurrent=1), "this endpoint")
-    ticket = limiter.admit([KEY, other])
-    refused(lambda: ticket.reserve(501))
+    ticket = await limiter.admit([KEY, other])
+    await refused(ticket.reserve(501))
     assert ticket.headers()["x-ratelimit-remaining-tokens"] == "500"
-    ticket.reserve(500)
-    again = limiter.admit([KEY, other])
-    refused(lambda: again.reserve(1))
-    assert limiter.admit([KEY]).headers()["x-ratelimit-remaining-tokens"] == "500"
+    await ticket.reserve(500)
+    again = await limiter.admit([KEY, other])
+    await refused(again.reserve(1))
+    assert (await limiter.admit([KEY])).headers()["x-ratelimit-remaining-tokens"] == "500"
 
 
-def test_the_words_say_who_what_and_how_long() -> None:
+async def test_the_words_say_who_what_and_how_long() -> None:
     clock = Clock()
     limiter = Limiter(clock)
     for _ in range(3):
-        limiter.admit([KEY])
+        await limiter.admit([KEY])
     clock.pass_seconds(12.34)
-    error = refused(lambda: limiter.admit([KEY]))
+    error = await refused(limiter.admit([KEY]))
     assert error.message == (
         "Rate limit reached for your key on requests per minute: Limit 3, Used 3, Requested 1. "
         "Please try again in 47.7s."
@@ -72,57 +75,57 @@ def test_the_words_say_who_what_and_how_long() -> None:
     assert "x-should-retry" not in error.headers()
 
 
-def test_a_wait_above_a_minute_tells_sdks_not_to_sleep_on_it() -> None:
+async def test_a_wait_above_a_minute_tells_sdks_not_to_sleep_on_it() -> None:
     limiter = Limiter(Clock())
     daily = Subject("key", Limits(requests=Rate(1, 86_400)))
-    limiter.admit([daily])
-    error = refused(lambda: limiter.admit([daily]))
+    await limiter.admit([daily])
+    error = await refused(limiter.admit([daily]))
     assert error.headers()["retry-after"] == "86400"
     assert error.headers()["x-should-retry"] == "false"
     assert "24h0m0s" in error.message
 
 
-def test_more_tokens_than_the_whole_limit_can_never_pass_and_the_answer_says_so() -> None:
-    ticket = Limiter(Clock()).admit([KEY])
-    error = refused(lambda: ticket.reserve(1_001))
+async def test_more_tokens_than_the_whole_limit_can_never_pass_and_the_answer_says_so() -> None:
+    ticket = await Limiter(Clock()).admit([KEY])
+    error = await refused(ticket.reserve(1_001))
     assert "can never pass" in error.message and "1001" in error.message
     assert error.headers()["x-should-retry"] == "false"
     assert "retry-after" not in error.headers()
-    ticket.reserve(1_000)
+    await ticket.reserve(1_000)
 
 
-def test_of_several_refusing_subjects_the_longest_wait_is_told() -> None:
+async def test_of_several_refusing_subjects_the_longest_wait_is_told() -> None:
     clock = Clock()
     limiter = Limiter(clock)
     minute, hour = Subject("m", Limits(requests=Rate(1, 60))), Subject("h", Limits(requests=Rate(1, 3_600)))
-    limiter.admit([minute, hour])
-    assert refused(lambda: limiter.admit([hour, minute])).retry_after == 3_600
+    await limiter.admit([minute, hour])
+    assert (await refused(limiter.admit([hour, minute]))).retry_after == 3_600
     clock.pass_seconds(3_600)
-    limiter.admit([minute, hour])
+    await limiter.admit([minute, hour])
 
 
-def test_concurrency_counts_what_runs_and_release_is_idempotent() -> None:
+async def test_concurrency_counts_what_runs_and_release_is_idempotent() -> None:
     limiter = Limiter(Clock())
-    first, second, third = (limiter.admit([KEY]) for _ in range(3))
-    first.reserve(1)
-    second.reserve(1)
-    error = refused(lambda: third.reserve(1))
+    first, second, third = [await limiter.admit([KEY]) for _ in range(3)]
+    await first.reserve(1)
+    await second.reserve(1)
+    error = await refused(third.reserve(1))
     assert error.retry_after == 1 and "Limit 2, running 2" in error.message
     third.release()  # never reserved: gives nothing back that it does not have
-    refused(lambda: third.reserve(1))
+    await refused(third.reserve(1))
     first.release()
     first.release()
-    third.reserve(1)
+    await third.reserve(1)
     second.release()
     third.release()
     assert limiter.windows._places == {}
 
 
-def test_tokens_are_reserved_and_then_corrected_so_remaining_is_true() -> None:
+async def test_tokens_are_reserved_and_then_corrected_so_remaining_is_true() -> None:
     clock = Clock()
     limiter = Limiter(clock)
-    ticket = limiter.admit([KEY])
-    ticket.reserve(900)
+    ticket = await limiter.admit([KEY])
+    await ticket.reserve(900)
     assert ticket.headers()["x-ratelimit-remaining-tokens"] == "100"
     clock.pass_seconds(5)
     ticket.correct(412)
@@ -132,57 +135,57 @@ def test_tokens_are_reserved_and_then_corrected_so_remaining_is_true() -> None:
     assert ticket.headers()["x-ratelimit-remaining-tokens"] == "1000"
 
 
-def test_more_than_was_reserved_leaves_zero_not_a_negative_number() -> None:
-    ticket = Limiter(Clock()).admit([KEY])
+async def test_more_than_was_reserved_leaves_zero_not_a_negative_number() -> None:
+    ticket = await Limiter(Clock()).admit([KEY])
     ticket.correct(77)  # nothing was reserved: nothing to correct
-    ticket.reserve(900)
+    await ticket.reserve(900)
     ticket.correct(10**30)
     assert ticket.headers()["x-ratelimit-remaining-tokens"] == "0"
 
 
-def test_a_ticket_reserves_once_and_a_subject_comes_once() -> None:
-    ticket = Limiter(Clock()).admit([KEY])
-    ticket.reserve(1)
+async def test_a_ticket_reserves_once_and_a_subject_comes_once() -> None:
+    ticket = await Limiter(Clock()).admit([KEY])
+    await ticket.reserve(1)
     with pytest.raises(RuntimeError):
-        ticket.reserve(1)
+        await ticket.reserve(1)
     with pytest.raises(ValueError, match="twice"):
-        Limiter(Clock()).admit([KEY, KEY])
+        await Limiter(Clock()).admit([KEY, KEY])
 
 
-def test_a_model_joins_when_it_is_known_and_counts_in_everything_from_there_on() -> None:
+async def test_a_model_joins_when_it_is_known_and_counts_in_everything_from_there_on() -> None:
     clock = Clock()
     limiter = Limiter(clock)
     model = Subject("model:m", Limits(requests=Rate(2, 60), tokens=Rate(100, 60), concurrent=1), "this model")
     for _ in range(2):
-        ticket = limiter.admit([USER])
-        ticket.join([model])
+        ticket = await limiter.admit([USER])
+        await ticket.join([model])
         assert "x-ratelimit-limit-tokens" in ticket.headers()
-    third = limiter.admit([USER])
-    assert "this model" in refused(lambda: third.join([model])).message
+    third = await limiter.admit([USER])
+    assert "this model" in (await refused(third.join([model]))).message
     assert third.headers()["x-ratelimit-limit-requests"] == "5"  # the model has not joined
     assert third.headers()["x-ratelimit-remaining-requests"] == "2"
-    assert "can never pass" in refused(lambda: ticket.reserve(101)).message
-    ticket.reserve(100)
+    assert "can never pass" in (await refused(ticket.reserve(101))).message
+    await ticket.reserve(100)
     with pytest.raises(ValueError, match="too late"):
-        ticket.join([KEY])
+        await ticket.join([KEY])
     ticket.release()
     assert limiter.windows._places == {}
 
 
-def test_a_refusal_shows_the_headers_of_the_subject_that_refused() -> None:
+async def test_a_refusal_shows_the_headers_of_the_subject_that_refused() -> None:
     limiter = Limiter(Clock())
     for _ in range(3):
-        limiter.admit([KEY, USER])
-    error = refused(lambda: limiter.admit([USER, KEY]))
+        await limiter.admit([KEY, USER])
+    error = await refused(limiter.admit([USER, KEY]))
     assert error.headers()["x-ratelimit-limit-requests"] == "3"
     assert error.headers()["x-ratelimit-remaining-requests"] == "0"
 
 
-def test_headers_show_the_tightest_of_requests_and_of_tokens_each_by_itself() -> None:
+async def test_headers_show_the_tightest_of_requests_and_of_tokens_each_by_itself() -> None:
     clock = Clock()
     limiter = Limiter(clock)
     wide = Subject("user:u2", Limits(requests=Rate(100, 60), tokens=Rate(50, 3_600)))
-    ticket = limiter.admit([KEY, wide])
+    ticket = await limiter.admit([KEY, wide])
     clock.pass_seconds(0.5)
     assert ticket.headers() == {
         "x-ratelimit-limit-requests": "3",
@@ -194,10 +197,10 @@ def test_headers_show_the_tightest_of_requests_and_of_tokens_each_by_itself() ->
     }
 
 
-def test_nothing_limited_gives_no_headers_and_lets_everything_pass() -> None:
+async def test_nothing_limited_gives_no_headers_and_lets_everything_pass() -> None:
     limiter = Limiter(Clock())
     for _ in range(1_000):
-        ticket = limiter.admit([Subject("free", Limits())])
-        ticket.reserve(10**12)
+        ticket = await limiter.admit([Subject("free", Limits())])
+        await ticket.reserve(10**12)
     assert ticket.headers() == {}
-    assert limiter.admit([]).headers() == {}
+    assert (await limiter.admit([])).headers() == {}

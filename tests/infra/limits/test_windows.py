@@ -44,7 +44,7 @@ def test_what_passes_is_exactly_what_a_brute_force_count_allows_in_every_window_
     windows = Windows(clock)
     for wait, names, amount in steps:
         clock.now += wait
-        taken = windows.take([Want(name, RATES[name], amount) for name in names])
+        taken = windows.take_now([Want(name, RATES[name], amount) for name in names])
         assert isinstance(taken, int) == oracle.passes(names, amount, clock.now)
         if isinstance(taken, int):
             for name in names:
@@ -63,7 +63,7 @@ def test_the_wait_of_a_refusal_is_the_shortest_after_which_it_passes(steps) -> N
     for wait, names, amount in steps:
         clock.now += wait
         wants = [Want(name, RATES[name], amount) for name in names]
-        refused = windows.take(wants)
+        refused = windows.take_now(wants)
         if not isinstance(refused, Full):
             continue
         if amount > min(RATES[name].count for name in names):
@@ -71,9 +71,9 @@ def test_the_wait_of_a_refusal_is_the_shortest_after_which_it_passes(steps) -> N
             continue
         assert refused.wait_ns is not None and refused.wait_ns > 0
         clock.now += refused.wait_ns - 1
-        assert isinstance(windows.take(wants), Full)
+        assert isinstance(windows.take_now(wants), Full)
         clock.now += 1
-        assert isinstance(windows.take(wants), int)
+        assert isinstance(windows.take_now(wants), int)
 
 
 @settings(max_examples=150, deadline=None)
@@ -83,7 +83,7 @@ def test_corrected_amounts_count_as_if_they_had_been_taken_so(steps) -> None:
     windows = Windows(clock)
     for wait, amount, actual in steps:
         clock.now += wait
-        taken = windows.take([Want("c", RATES["c"], amount)])
+        taken = windows.take_now([Want("c", RATES["c"], amount)])
         assert isinstance(taken, int) == oracle.passes(["c"], amount, clock.now)
         if isinstance(taken, int):
             clock.now += wait // 2
@@ -95,9 +95,9 @@ def test_corrected_amounts_count_as_if_they_had_been_taken_so(steps) -> None:
 def test_a_correction_after_its_instant_has_left_changes_nothing() -> None:
     clock = Clock()
     windows = Windows(clock)
-    at = windows.take([Want("a", Rate(10, 1), 5)])
+    at = windows.take_now([Want("a", Rate(10, 1), 5)])
     clock.pass_seconds(0.5)
-    windows.take([Want("a", Rate(10, 1), 3)])
+    windows.take_now([Want("a", Rate(10, 1), 3)])
     clock.pass_seconds(0.5)
     assert windows.level("a", Rate(10, 1)).used == 3
     assert isinstance(at, int)
@@ -110,9 +110,9 @@ def test_a_limit_that_was_lowered_waits_for_the_excess_to_leave() -> None:
     clock = Clock()
     windows = Windows(clock)
     for _ in range(4):
-        windows.take([Want("a", Rate(10, 60), 1)])
+        windows.take_now([Want("a", Rate(10, 60), 1)])
         clock.pass_seconds(10)
-    refused = windows.take([Want("a", Rate(2, 60), 1)])
+    refused = windows.take_now([Want("a", Rate(2, 60), 1)])
     assert isinstance(refused, Full) and refused.wait_ns == 40 * NANOSECONDS  # three of four, the third came 20 s ago
 
 
@@ -120,23 +120,23 @@ def test_idle_subjects_leave_no_trace() -> None:
     clock = Clock()
     windows = Windows(clock)
     for number in range(2_000):
-        windows.take([Want(f"key {number}", Rate(5, 1), 1)], [Place(f"key {number}", 1)])
+        windows.take_now([Want(f"key {number}", Rate(5, 1), 1)], [Place(f"key {number}", 1)])
         windows.leave([f"key {number}"])
     assert len(windows) == 2_000
     clock.pass_seconds(1)
     for _ in range(1_500):  # two others are looked at with each
-        windows.take([Want("busy", Rate(5_000, 60), 1)])
+        windows.take_now([Want("busy", Rate(5_000, 60), 1)])
     assert len(windows) == 1
 
 
 def test_a_subject_with_something_in_its_window_is_never_dropped() -> None:
     clock = Clock()
     windows = Windows(clock)
-    windows.take([Want("daily", Rate(1, 86_400), 1)])
+    windows.take_now([Want("daily", Rate(1, 86_400), 1)])
     for _ in range(500):
         clock.pass_seconds(100)
-        windows.take([Want("busy", Rate(5_000, 60), 1)])
-    assert isinstance(windows.take([Want("daily", Rate(1, 86_400), 1)]), Full)
+        windows.take_now([Want("busy", Rate(5_000, 60), 1)])
+    assert isinstance(windows.take_now([Want("daily", Rate(1, 86_400), 1)]), Full)
 
 
 def test_a_window_of_5000_a_day_costs_at_most_100_kilobytes_however_long_it_runs() -> None:
@@ -144,7 +144,7 @@ def test_a_window_of_5000_a_day_costs_at_most_100_kilobytes_however_long_it_runs
     windows = Windows(clock)
     for _ in range(30_000):
         clock.pass_seconds(17.28)  # exactly the pace that it allows
-        assert isinstance(windows.take([Want("key", Rate(5_000, 86_400), 1)]), int)
+        assert isinstance(windows.take_now([Want("key", Rate(5_000, 86_400), 1)]), int)
     log = windows._logs["key"]
     assert log.used == 5_000
     assert len(log.times) <= 2 * 5_000 + 64
@@ -154,5 +154,5 @@ def test_a_window_of_5000_a_day_costs_at_most_100_kilobytes_however_long_it_runs
 def test_what_comes_at_one_instant_is_one_entry() -> None:
     windows = Windows(Clock())
     for _ in range(1_000):
-        windows.take([Want("key", Rate(5_000, 60), 1)])
+        windows.take_now([Want("key", Rate(5_000, 60), 1)])
     assert len(windows._logs["key"].times) == 1
