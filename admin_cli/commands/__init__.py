@@ -1,0 +1,1 @@
+"""The commands, one file per noun; each file's `add(app)` declares its own."""

@@ -1,0 +1,95 @@
+"""The journal of requests, and the backends that answer them."""
+
+from typing import Annotated, Any
+
+import typer
+
+from admin_cli import output
+from admin_cli.grammar import ConfigFile, Json, command
+from admin_cli.reach import ask
+
+
+def add(app: typer.Typer) -> None:
+    """Declares the commands."""
+    examples = ("aethergate requests --user bob --limit 20", "aethergate requests req_0Vbr5PyNA30Q22KiQMaZ")
+    command(app, "Traffic", "requests", *examples)(requests)
+    command(app, "Traffic", "backends", "aethergate backends", "aethergate backends --probe")(backends)
+
+
+def requests(
+    request_id: Annotated[str | None, typer.Argument(metavar="[REQUEST_ID]", help="One, with its bill.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Only this user's.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="ID", help="Only for this model.")] = None,
+    state: Annotated[str | None, typer.Option(help="HELD, STREAMING, SETTLED or VOID.")] = None,
+    limit: Annotated[int, typer.Option(help="So many, the latest first.")] = 50,
+    json: Json = False,
+    config: ConfigFile = None,
+) -> None:
+    """List the latest requests, or show one with its bill."""
+    if request_id is not None:
+        found = ask(config, lambda admin: admin.request(request_id))
+    else:
+        found = ask(config, lambda admin: admin.requests(limit=limit, user=user, model=model, state=state))
+    if json:
+        output.json(found)
+    elif request_id is not None:
+        _one(found)
+    else:
+        _list(found["data"])
+
+
+def _list(rows: list[dict[str, Any]]) -> None:
+    names = ("WHEN", "REQUEST", "USER", "MODEL", "STATE", "STATUS>", "IN>", "OUT>", "CHARGED>")
+    shown = [
+        (
+            output.when(row["created_at"]),
+            row["id"],
+            row["username"],
+            row["model"],
+            row["state"],
+            row["status"],
+            row["input_tokens"],
+            row["output_tokens"],
+            output.money(row["charged_nano"]),
+        )
+        for row in rows
+    ]
+    output.table(names, shown, "no requests yet")
+
+
+def _one(row: dict[str, Any]) -> None:
+    for name, value in row.items():
+        if name.endswith("_nano") or isinstance(value, (dict, list)) or value is None:
+            continue
+        shown = output.when(value) if name.endswith("_at") else value
+        shown = output.money(row[f"{name}_nano"]) if f"{name}_nano" in row else shown
+        output.line(f"{name + ':':16} {shown}")
+    output.line()
+    lines = [(each["meter"], each["units"], each["price"], output.money(each["amount_nano"])) for each in row["cost"]]
+    output.table(("METER", "UNITS>", "PRICE>", "AMOUNT>"), lines, "nothing was charged")
+
+
+def backends(
+    probe: Annotated[bool, typer.Option("--probe", help="Look at every backend now.")] = False,
+    json: Json = False,
+    config: ConfigFile = None,
+) -> None:
+    """Show the backends of the running gateway: which are up, how busy, what they serve."""
+    found = ask(config, lambda admin: admin.probe_backends() if probe else admin.backends(), serving=True)
+    if json:
+        output.json(found)
+        return
+    rows = [
+        (
+            each["name"],
+            each["adapter"],
+            {True: "up", False: "down", None: "not looked at yet"}[each["up"]],
+            f"{each['busy']}/{each['slots']}",
+            each["queued"],
+            ", ".join(each["models"]),
+            each["why"],
+        )
+        for each in found["data"]
+    ]
+    names = ("BACKEND", "ADAPTER", "STATE", "BUSY>", "QUEUED>", "SERVES", "WHY")
+    output.table(names, rows, "no backend is declared in gateway.yaml")

@@ -1,0 +1,123 @@
+"""Several serving processes on one socket: started, watched, replaced when they die, drained together.
+
+Hypercorn's own supervisor cuts the streams of its other workers as soon as one ends (STACK.md "Traps"). Here the parent
+binds, each child serves the inherited socket, and standard input is a child's life line: its end means that the parent
+is gone. PostgreSQL only: a SQLite file has one gateway.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from infra.runtime.gateway import Gateway
+from infra.runtime.lifeline import until_end_of_input
+from infra.runtime.serve import Ready, Stop
+
+log = logging.getLogger("aethergate.workers")
+RESPAWN_SECONDS = 1.0
+READY = b"ready\n"
+
+
+class WorkersFailed(Exception):
+    """No worker can serve; each has said why on stderr."""
+
+
+class Workers:
+    """`command` starts one worker, with `--fd N` after it."""
+
+    def __init__(self, command: Sequence[str], listening: socket.socket, count: int) -> None:
+        self._command = [*command, "--fd", str(listening.fileno())]
+        self._fd = listening.fileno()
+        self._count = count
+        self._children: set[asyncio.subprocess.Process] = set()
+        self._was_ready = False
+        self._stopping = asyncio.Event()
+        self._refused = False
+
+    async def run(self) -> None:
+        """Until a signal has come and every worker has ended. Raises WorkersFailed where none ever served."""
+        async with self._signals():
+            await asyncio.gather(*(self._keep(number) for number in range(1, self._count + 1)))
+        if self._refused:
+            raise WorkersFailed("the workers cannot serve; each has said why above")
+
+    async def _keep(self, number: int) -> None:
+        """One worker and whoever takes its place."""
+        while not self._stopping.is_set():
+            code = await self._live(number)
+            if self._stopping.is_set():
+                return
+            if code == 1 and not self._was_ready:
+                # It was refused before anybody served: the configuration is wrong, another try changes nothing.
+                self._refused = True
+                self._stop()
+                return
+            log.error("a worker died", extra={"worker": number, "code": code})
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RESPAWN_SECONDS)
+
+    async def _live(self, number: int) -> int:
+        child = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=(self._fd,),
+            start_new_session=True,  # a Ctrl-C reaches them once, through us
+        )
+        self._children.add(child)
+        if self._stopping.is_set():
+            _send(child, signal.SIGTERM)
+        try:
+            assert child.stdout is not None
+            async for line in child.stdout:
+                if line == READY:
+                    self._was_ready = True
+                    log.info("a worker serves", extra={"worker": number, "pid": child.pid})
+            return await child.wait()
+        finally:
+            self._children.discard(child)
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._pass_on(signal.SIGTERM)
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        for child in self._children:
+            _send(child, number)
+
+    @contextlib.asynccontextmanager
+    async def _signals(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        doing: dict[signal.Signals, Callable[[], None]] = {
+            signal.SIGTERM: self._stop,
+            signal.SIGINT: self._stop,
+            signal.SIGHUP: lambda: self._pass_on(signal.SIGHUP),
+        }
+        for number, do in doing.items():
+            loop.add_signal_handler(number, do)
+        try:
+            yield
+        finally:
+            for number in doing:
+                loop.remove_signal_handler(number)
+
+
+def _send(child: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.send_signal(number)
+
+
+def worker(stop: Stop) -> Ready:
+    """What a worker does beside serving: says that it serves, and drains when its parent is gone."""
+
+    async def ready(_: Gateway, __: str) -> None:
+        sys.stdout.buffer.write(READY)
+        sys.stdout.flush()
+        await until_end_of_input()
+        stop.ask()
+
+    return ready
