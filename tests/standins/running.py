@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 
 import httpx
 from hypercorn.asyncio import serve
-from hypercorn.config import Config
 
 from infra.config.loader import load
 from infra.config.objects import Limits, Secrets
 from infra.ledger import audit
 from infra.runtime.gateway import Gateway
-from infra.runtime.http11 import only_http11
+from infra.runtime.listener import bind, settings, url_of
 from infra.store.models import Request, User
 from infra.units import money
 
@@ -82,17 +80,11 @@ async def running(folder: Path, manifest: str, database: str | None = None, **na
     path = folder / "gateway.yaml"
     path.write_text(manifest.format(database=database or f"sqlite:///{folder}/aethergate.db", **names))
     gateway = Gateway.create(load(path, {}), SECRETS)
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(128)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener = bind("127.0.0.1", 0)
+    url = url_of(listener)
     await gateway.start(url=url)
-    only_http11()
     stop = asyncio.Event()
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]  # the server owns it now
-    config.graceful_timeout = 0.2
-    config.loglevel = "ERROR"
+    config = settings(listener, 0.2)
     server = asyncio.create_task(serve(gateway.app, config, shutdown_trigger=stop.wait))
     try:
         async with httpx.AsyncClient(base_url=url, timeout=20) as client:
