@@ -2,9 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from infra.store.clock import SECOND_US, now_us
 from infra.store.ids import new
@@ -127,10 +124,10 @@ async def test_what_the_owner_set_by_hand_is_listed_as_an_override_and_survives_
     assert (await admin.done("GET", "/admin/models/stand-in"))["price"]["input"] == "5.00/1M"
 
 
-@pytest.mark.parametrize("verb", ["check", "plan", "apply"])
-@pytest.mark.parametrize("body", [{"path": "/etc/passwd"}, []])
-async def test_the_file_is_the_gateways_own(admin: Admin, verb: str, body: Any) -> None:
-    await admin.refused("POST", f"{PATH}/{verb}", body)
+async def test_the_file_is_the_gateways_own(admin: Admin) -> None:
+    for verb in ("check", "plan", "apply"):
+        for body in (b'{"path": "/etc/passwd"}', b"[]"):
+            await admin.refused("POST", f"{PATH}/{verb}", body)
     assert await admin.events() == []
 
 

@@ -1,15 +1,37 @@
 """Keys over the admin API."""
 
+import asyncio
 import json
 import time
 from typing import Any
 
+import httpx
 import pytest
 
 from infra.store.models import AuditEvent, Key, Replay
 from tests.functions.admin import Admin
+from tests.standins.running import ADMIN_KEY
 
 PATH = "/admin/keys"
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "username", "missing"),
+    ({"name": ""}, "name", "1 to 64"),
+    ({"name": "a\u202eb"}, "name", "control"),
+    ({"rate_limit": "60"}, "rate_limit", "is not a rate"),
+    ({"rate_limit": 60}, "rate_limit", "Expected"),
+    ({"rate_limit": "60/m", "limits": {"requests": "5/m"}}, "rate_limit", "the same"),
+    ({"limits": {"token": "1/m"}}, "limits", "did you mean tokens?"),
+    ({"models": ["stand-im"]}, "models", 'did you mean "stand-in"?'),
+    ({"models": []}, "models", "empty"),
+    ({"models": "stand-in"}, "models", "Expected"),
+    ({"expires": "soon"}, "expires", "is not a duration"),
+    ({"expires": "0s"}, "expires", "future"),
+    ({"expires": "9" * 400 + "d"}, "expires", "100 years"),
+    ({"expires": 90}, "expires", "Expected"),
+    ({"active": False}, "active", "unknown field"),
+    ({"owner": 1}, "owner", "Expected"),
+]
+"""What is wrong beside the username (nothing: that too is missing), the field that is named, words of the sentence."""
 
 
 async def minted(admin: Admin, **body: Any) -> dict[str, Any]:
@@ -51,32 +73,12 @@ async def test_a_key_holds_what_was_asked_for(admin: Admin) -> None:
         assert await admin.done("GET", f"{PATH}/{name}") == made
 
 
-@pytest.mark.parametrize(
-    ("body", "param", "words"),
-    [
-        ({}, "username", "missing"),
-        ({"name": ""}, "name", "1 to 64"),
-        ({"name": "a\u202eb"}, "name", "control"),
-        ({"rate_limit": "60"}, "rate_limit", "is not a rate"),
-        ({"rate_limit": 60}, "rate_limit", "Expected"),
-        ({"rate_limit": "60/m", "limits": {"requests": "5/m"}}, "rate_limit", "the same"),
-        ({"limits": {"token": "1/m"}}, "limits", "did you mean tokens?"),
-        ({"models": ["stand-im"]}, "models", 'did you mean "stand-in"?'),
-        ({"models": []}, "models", "empty"),
-        ({"models": "stand-in"}, "models", "Expected"),
-        ({"expires": "soon"}, "expires", "is not a duration"),
-        ({"expires": "0s"}, "expires", "future"),
-        ({"expires": "9" * 400 + "d"}, "expires", "100 years"),
-        ({"expires": 90}, "expires", "Expected"),
-        ({"active": False}, "active", "unknown field"),
-        ({"owner": 1}, "owner", "Expected"),
-    ],
-)
-async def test_what_is_wrong_is_named_and_no_key_is_minted(admin: Admin, body: Any, param: str, words: str) -> None:
+async def test_what_is_wrong_is_named_and_no_key_is_minted(admin: Admin) -> None:
     await admin.done("POST", "/admin/users", {"username": "ada"}, 201)
-    error = await admin.refused("POST", PATH, {"username": "ada", **body} if body else {})
-    assert error["param"] == param
-    assert words in error["message"]
+    for body, param, words in WRONG:
+        error = await admin.refused("POST", PATH, {"username": "ada", **body} if body else {})
+        assert error["param"] == param, body
+        assert words in error["message"]
     assert await Key.all().count() == 0
 
 
@@ -141,18 +143,35 @@ async def test_a_rotated_key_works_until_the_grace_is_over(admin: Admin) -> None
     assert (await admin.events())[-1] == ("key.rotate", new["key_prefix"])
 
 
-@pytest.mark.parametrize("grace", ["1", "-1s", "367d", "9" * 400 + "d", 5])
-async def test_a_grace_that_cannot_be_is_refused_and_the_key_goes_on(admin: Admin, grace: Any) -> None:
+async def test_a_grace_that_cannot_be_is_refused_and_the_key_goes_on(admin: Admin) -> None:
     made = await minted(admin)
-    assert (await admin.refused("POST", f"{PATH}/{made['id']}/rotate", {"grace": grace}))["param"] == "grace"
+    for grace in ("1", "-1s", "367d", "9" * 400 + "d", 5):
+        assert (await admin.refused("POST", f"{PATH}/{made['id']}/rotate", {"grace": grace}))["param"] == "grace", grace
     assert await opens(admin, made["key"]) == 404
 
 
-@pytest.mark.parametrize(("method", "tail"), [("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/rotate")])
-async def test_an_unknown_key_is_404(admin: Admin, method: str, tail: str) -> None:
-    for name in ("sk-nothing", "%00", "%ff"):
-        body = {} if method in ("POST", "PATCH") else None
-        assert (await admin.refused(method, f"{PATH}/{name}{tail}", body, 404))["code"] == "not_found"
+async def test_an_admin_who_leaves_stops_neither_the_change_nor_its_audit_event(admin: Admin) -> None:
+    made = await minted(admin)
+    free = asyncio.Event()
+    busy = asyncio.create_task(admin.gateway.store.write(free.wait))
+    with pytest.raises(httpx.ReadTimeout):
+        await admin.running.client.delete(f"{PATH}/{made['id']}", headers={"x-admin-key": ADMIN_KEY}, timeout=0.5)
+    await asyncio.sleep(0.3)  # the server has seen the connection close by now
+    free.set()
+    await busy
+    for _ in range(100):
+        if len(await admin.events()) == 3:
+            break
+        await asyncio.sleep(0.02)
+    assert (await admin.events())[-1] == ("key.revoke", made["key_prefix"])
+    assert await opens(admin, made["key"]) == 401
+
+
+async def test_an_unknown_key_is_404(admin: Admin) -> None:
+    for method, tail in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/rotate")):
+        for name in ("sk-nothing", "%00", "%ff"):
+            body = b"{}" if method in ("POST", "PATCH") else None
+            assert (await admin.refused(method, f"{PATH}/{name}{tail}", body, 404))["code"] == "not_found"
 
 
 async def test_a_repeated_mint_neither_makes_a_second_key_nor_shows_the_first_again(admin: Admin) -> None:

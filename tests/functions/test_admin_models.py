@@ -10,6 +10,36 @@ from tests.functions.admin import Admin
 
 PATH = "/admin/models"
 QWEN = {"id": "qwen2.5:3b", "litellm_name": "ollama/qwen2.5:3b", "price_in": 0.000001, "price_out": 0.000002}
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    ({"litellm_name": "olama/x"}, "litellm_name", "one (openai), ollama (ollama), left (vllm), right (vllm)"),
+    ({"litellm_name": "vllm/x"}, "litellm_name", "more than one backend speaks vllm"),
+    ({"litellm_name": "qwen"}, "litellm_name", "names no backend"),
+    ({"litellm_name": "ollama/"}, "litellm_name", "names no backend"),
+    ({"litellm_name": "ollama/a b"}, "litellm_name", "space"),
+    ({"litellm_name": "ollama/" + "x" * 300}, "litellm_name", "names no backend"),
+    ({"litellm_name": None}, "upstream", "A new model needs an upstream"),
+    ({"upstream": "ollama/x"}, "litellm_name", "the same"),
+    ({"litellm_name": None, "upstream": []}, "upstream", "1 to 32"),
+    ({"litellm_name": None, "upstream": ["one/x", "one/x"]}, "upstream", "different"),
+    ({"price_in": None, "price_out": None}, "price_in", "free is an explicit 0"),
+    ({"price_in": -1}, "price_in", "negative"),
+    ({"price_in": "NaN"}, "price_in", "finite"),
+    ({"price_in": "1e-16"}, "price_in", "15 decimals"),
+    ({"price_in": 10**6}, "price_in", "largest price"),
+    ({"price_in": "1.00/1M"}, "price_in", "decimal"),
+    ({"price": {"input": "1.00/1M"}}, "price_in", "the same"),
+    ({"price": {"cashed": "1.00/1M"}}, "price", 'did you mean "cached"?'),
+    ({"price": {"cached": "1.00"}}, "price.cached", "say the unit"),
+    ({"price": {"cached": 1.5}}, "price.cached", "say the unit"),
+    ({"price": {"cached": "x" * 5000}}, "price.cached", "say the unit"),
+    ({"max_output": 0}, "max_output", "from 1"),
+    ({"max_output": 10**12}, "max_output", "from 1"),
+    ({"id": "a b"}, "id", "is not a name of a model"),
+    ({"id": ""}, "id", "is not a name of a model"),
+    ({"id": "x" * 201}, "id", "is not a name of a model"),
+    ({"price_inn": 1}, "price_inn", "unknown field"),
+]
+"""What is wrong in QWEN, the field that is named, words of the sentence."""
 
 
 async def test_the_model_of_the_contract_is_sold_at_its_exact_price(admin: Admin) -> None:
@@ -46,45 +76,12 @@ async def test_an_upstream_names_a_backend_or_the_adapter_of_only_one(admin: Adm
     assert (await admin.done("GET", f"{PATH}/org/new"))["id"] == "org/new"
 
 
-@pytest.mark.parametrize(
-    ("change", "param", "words"),
-    [
-        ({"litellm_name": "olama/x"}, "litellm_name", "one (openai), ollama (ollama), left (vllm), right (vllm)"),
-        ({"litellm_name": "vllm/x"}, "litellm_name", "more than one backend speaks vllm"),
-        ({"litellm_name": "qwen"}, "litellm_name", "names no backend"),
-        ({"litellm_name": "ollama/"}, "litellm_name", "names no backend"),
-        ({"litellm_name": "ollama/a b"}, "litellm_name", "space"),
-        ({"litellm_name": "ollama/" + "x" * 300}, "litellm_name", "names no backend"),
-        ({"litellm_name": None}, "upstream", "A new model needs an upstream"),
-        ({"upstream": "ollama/x"}, "litellm_name", "the same"),
-        ({"litellm_name": None, "upstream": []}, "upstream", "1 to 32"),
-        ({"litellm_name": None, "upstream": ["one/x", "one/x"]}, "upstream", "different"),
-        ({"price_in": None, "price_out": None}, "price_in", "free is an explicit 0"),
-        ({"price_in": -1}, "price_in", "negative"),
-        ({"price_in": "NaN"}, "price_in", "finite"),
-        ({"price_in": "1e-16"}, "price_in", "15 decimals"),
-        ({"price_in": 10**6}, "price_in", "largest price"),
-        ({"price_in": "1.00/1M"}, "price_in", "decimal"),
-        ({"price": {"input": "1.00/1M"}}, "price_in", "the same"),
-        ({"price": {"cashed": "1.00/1M"}}, "price", 'did you mean "cached"?'),
-        ({"price": {"cached": "1.00"}}, "price.cached", "say the unit"),
-        ({"price": {"cached": 1.5}}, "price.cached", "say the unit"),
-        ({"price": {"cached": "x" * 5000}}, "price.cached", "say the unit"),
-        ({"max_output": 0}, "max_output", "from 1"),
-        ({"max_output": 10**12}, "max_output", "from 1"),
-        ({"id": "a b"}, "id", "is not a name of a model"),
-        ({"id": ""}, "id", "is not a name of a model"),
-        ({"id": "x" * 201}, "id", "is not a name of a model"),
-        ({"price_inn": 1}, "price_inn", "unknown field"),
-    ],
-)
-async def test_what_is_wrong_is_named_and_no_model_is_made(
-    admin: Admin, change: dict[str, Any], param: str, words: str
-) -> None:
-    error = await admin.refused("POST", PATH, {**QWEN, **change})
-    assert error["param"] == param
-    assert words in error["message"]
-    assert len(error["message"]) < 1_000
+async def test_what_is_wrong_is_named_and_no_model_is_made(admin: Admin) -> None:
+    for change, param, words in WRONG:
+        error = await admin.refused("POST", PATH, {**QWEN, **change})
+        assert error["param"] == param, change
+        assert words in error["message"]
+        assert len(error["message"]) < 1_000
     assert await OwnModel.all().count() == 0
     assert await PriceVersion.all().count() == 1
     assert await admin.events() == []
