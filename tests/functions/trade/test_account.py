@@ -2,11 +2,22 @@
 
 from decimal import Decimal
 
-import pytest
-
 from infra.config.objects import Limits
 from infra.units import rate
 from tests.functions.trade.owner import COST, Owner
+
+PATHS = ["/v1/account", "/v1/account/usage", "/v1/account/requests"]
+
+MISUNDERSTOOD = [
+    ("/v1/account?x=1", "x"),
+    ("/v1/account/usage?days=0", "days"),
+    ("/v1/account/usage?days=367", "days"),
+    ("/v1/account/usage?days=1e2", "days"),
+    ("/v1/account/requests?limit=0", "limit"),
+    ("/v1/account/requests?cursor=x", "cursor"),
+    ("/v1/account/requests?from=soon", "from"),
+    ("/v1/account/requests?user=bob", "user"),
+]
 
 
 async def test_an_account_shows_balance_limits_and_its_keys_without_secrets(owner: Owner) -> None:
@@ -70,25 +81,12 @@ async def test_pages_of_own_requests_never_hold_anothers_even_with_anothers_curs
     assert [row["id"] for row in rows] == mine[::-1]
 
 
-@pytest.mark.parametrize(
-    ("path", "param"),
-    [
-        ("/v1/account?x=1", "x"),
-        ("/v1/account/usage?days=0", "days"),
-        ("/v1/account/usage?days=367", "days"),
-        ("/v1/account/usage?days=1e2", "days"),
-        ("/v1/account/requests?limit=0", "limit"),
-        ("/v1/account/requests?cursor=x", "cursor"),
-        ("/v1/account/requests?from=soon", "from"),
-        ("/v1/account/requests?user=bob", "user"),
-    ],
-)
-async def test_a_query_that_cannot_be_understood_is_a_400_that_names_the_field(
-    owner: Owner, path: str, param: str
-) -> None:
-    assert (await owner.get(path, await owner.running.key(), 400))["error"]["param"] == param
+async def test_a_query_that_cannot_be_understood_is_a_400_that_names_the_field(owner: Owner) -> None:
+    key = await owner.running.key()
+    for path, param in MISUNDERSTOOD:
+        assert (await owner.get(path, key, 400))["error"]["param"] == param
 
 
-@pytest.mark.parametrize("path", ["/v1/account", "/v1/account/usage", "/v1/account/requests"])
-async def test_an_account_opens_to_keys_alone(owner: Owner, path: str) -> None:
-    assert (await owner.running.client.get(path)).status_code == 401
+async def test_an_account_opens_to_keys_alone(owner: Owner) -> None:
+    for path in PATHS:
+        assert (await owner.running.client.get(path)).status_code == 401

@@ -3,9 +3,34 @@
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from tests.functions.trade.owner import COST, Owner
+
+MOVES = ["topups", "adjustments", "refunds"]
+
+WRONG: list[tuple[str, Any, str | None, int]] = [
+    ("topups", {"username": "ada", "amount": 0}, "amount", 400),
+    ("topups", {"username": "ada", "amount": -1}, "amount", 400),
+    ("topups", {"username": "ada", "amount": "0.0000000001"}, "amount", 400),
+    ("topups", {"username": "ada", "amount": "NaN"}, "amount", 400),
+    ("topups", {"username": "ada", "amount": "Infinity"}, "amount", 400),
+    ("topups", b'{"username": "ada", "amount": 1e999999999}', "amount", 400),
+    ("topups", b'{"username": "ada", "amount": ' + b"9" * 5_000 + b"}", "amount", 400),
+    ("topups", {"username": "ada", "amount": "9000000"}, "amount", 400),
+    ("topups", {"username": "ada", "amount": True}, "amount", 400),
+    ("topups", {"username": "ada"}, "amount", 400),
+    ("topups", {"username": "ada", "amount": 1, "note": "x"}, "note", 400),
+    ("topups", {"username": "ada", "amount": 1, "reason": "x" * 1_001}, "reason", 400),
+    ("topups", b'{"username": "ada", "amount": 1, "reason": "\\ud800"}', None, 400),
+    ("topups", b'{"username": "ada", "amount": 1, "reason": "\\u0000"}', None, 400),
+    ("topups", {"username": "eda", "amount": 1}, None, 404),
+    ("adjustments", {"username": "ada", "amount": 0, "reason": "x"}, "amount", 400),
+    ("adjustments", {"username": "ada", "amount": 1, "reason": " "}, "reason", 400),
+    ("adjustments", {"username": "ada", "amount": 1}, "reason", 400),
+    ("refunds", {"request_id": "req_unknown", "reason": "x"}, "request_id", 404),
+    ("refunds", {"request_id": "x" * 300, "reason": "x"}, "request_id", 400),
+    ("refunds", {"request_id": "req_unknown"}, "reason", 400),
+    ("refunds", b"", None, 400),
+]
 
 TEN = 10_000_000_000
 
@@ -59,50 +84,24 @@ async def test_a_refund_gives_back_a_part_then_the_rest_and_no_more(owner: Owner
     await owner.running.settled()
 
 
-@pytest.mark.parametrize(
-    ("what", "body", "param", "status"),
-    [
-        ("topups", {"username": "ada", "amount": 0}, "amount", 400),
-        ("topups", {"username": "ada", "amount": -1}, "amount", 400),
-        ("topups", {"username": "ada", "amount": "0.0000000001"}, "amount", 400),
-        ("topups", {"username": "ada", "amount": "NaN"}, "amount", 400),
-        ("topups", {"username": "ada", "amount": "Infinity"}, "amount", 400),
-        ("topups", b'{"username": "ada", "amount": 1e999999999}', "amount", 400),
-        ("topups", b'{"username": "ada", "amount": ' + b"9" * 5_000 + b"}", "amount", 400),
-        ("topups", {"username": "ada", "amount": "9000000"}, "amount", 400),
-        ("topups", {"username": "ada", "amount": True}, "amount", 400),
-        ("topups", {"username": "ada"}, "amount", 400),
-        ("topups", {"username": "ada", "amount": 1, "note": "x"}, "note", 400),
-        ("topups", {"username": "ada", "amount": 1, "reason": "x" * 1_001}, "reason", 400),
-        ("topups", b'{"username": "ada", "amount": 1, "reason": "\\ud800"}', None, 400),
-        ("topups", b'{"username": "ada", "amount": 1, "reason": "\\u0000"}', None, 400),
-        ("topups", {"username": "eda", "amount": 1}, None, 404),
-        ("adjustments", {"username": "ada", "amount": 0, "reason": "x"}, "amount", 400),
-        ("adjustments", {"username": "ada", "amount": 1, "reason": " "}, "reason", 400),
-        ("adjustments", {"username": "ada", "amount": 1}, "reason", 400),
-        ("refunds", {"request_id": "req_unknown", "reason": "x"}, "request_id", 404),
-        ("refunds", {"request_id": "x" * 300, "reason": "x"}, "request_id", 400),
-        ("refunds", {"request_id": "req_unknown"}, "reason", 400),
-        ("refunds", b"", None, 400),
-    ],
-)
-async def test_what_is_wrong_is_named_and_moves_nothing(
-    owner: Owner, what: str, body: Any, param: str | None, status: int
-) -> None:
+async def test_what_is_wrong_is_named_and_moves_nothing(owner: Owner) -> None:
     await owner.running.key()
-    error = (await owner.move(what, body, "key", status))["error"]
-    assert param is None or error["param"] == param, error
-    assert await balance(owner) == TEN
+    for number, (what, body, param, status) in enumerate(WRONG):
+        error = (await owner.move(what, body, f"key-{number}", status))["error"]
+        assert param is None or error["param"] == param, error
+        assert await balance(owner) == TEN
     await owner.running.settled()
 
 
-@pytest.mark.parametrize("what", ["topups", "adjustments", "refunds"])
-async def test_without_an_idempotency_key_no_money_moves(owner: Owner, what: str) -> None:
+async def test_without_an_idempotency_key_no_money_moves(owner: Owner) -> None:
     await owner.running.key()
-    body = {"username": "ada", "amount": 1, "reason": "x"} if what != "refunds" else {"request_id": "r", "reason": "x"}
-    error = await owner.refused("POST", f"/admin/ledger/{what}", body)
-    assert "Idempotency-Key" in error["message"]
-    assert await balance(owner) == TEN
+    for what in MOVES:
+        body = (
+            {"username": "ada", "amount": 1, "reason": "x"} if what != "refunds" else {"request_id": "r", "reason": "x"}
+        )
+        error = await owner.refused("POST", f"/admin/ledger/{what}", body)
+        assert "Idempotency-Key" in error["message"]
+        assert await balance(owner) == TEN
 
 
 async def test_entries_are_listed_newest_first_and_carry_the_users_sign(owner: Owner) -> None:
