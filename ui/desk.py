@@ -20,6 +20,8 @@ from infra.client import AdminClient
 from .session import Brake, Session, Sessions
 
 T = TypeVar("T")
+FRESH_SECONDS = 2.0
+"""For so long all open tabs share one answer; twenty times as long as it took to compute, where that is more."""
 Question = Callable[[AdminClient], Awaitable[T]]
 
 
@@ -91,13 +93,15 @@ class House:
         except client.ApiError as refused:
             raise Refused(refused.message, refused.status) from None
 
-    async def figures(self, asking: AdminClient, days: int, fresh_seconds: float) -> dict[str, Any]:
-        """The overview of `days`, asked at most once in `fresh_seconds` however many tabs are open."""
+    async def figures(self, asking: AdminClient, days: int) -> dict[str, Any]:
+        """The overview of `days`, one answer for all open tabs: for a moment, longer where it is dear to compute."""
         async with self._asking.setdefault(days, asyncio.Lock()):
-            asked_at, found = self._figures.get(days, (0.0, {}))
-            if not found or time.monotonic() - asked_at > fresh_seconds:
+            good_until, found = self._figures.get(days, (0.0, {}))
+            began = time.monotonic()
+            if began > good_until:
                 found = await asking.overview(days)
-                self._figures[days] = (time.monotonic(), found)
+                took = time.monotonic() - began
+                self._figures[days] = (began + max(FRESH_SECONDS, 20 * took), found)
         self.currency = found["currency"]
         return found
 
@@ -131,9 +135,9 @@ class Desk:
         self._page.open(f"/sign-in?why=expired&next={quote(self.path, safe='')}")
         return SignedOut("The session is over. Sign in again to go on.")
 
-    async def figures(self, days: int, fresh_seconds: float = 2) -> dict[str, Any]:
+    async def figures(self, days: int) -> dict[str, Any]:
         """The overview of `days`, shared by all open tabs; raises Trouble."""
-        return await self.ask(lambda asking: self.house.figures(asking, days, fresh_seconds))
+        return await self.ask(lambda asking: self.house.figures(asking, days))
 
     def keep(self, refresh: Callable[[], Awaitable[None]], seconds: float) -> ui.timer:
         """Runs `refresh` at once and every `seconds`; its trouble stands in the notice until a turn goes well."""

@@ -30,6 +30,7 @@ _TURN = """() => {
   document.documentElement.dataset.theme = chosen;
   document.cookie = `theme=${chosen}; path=/; max-age=31536000; samesite=lax`;
 }"""
+_NAVIGATION = "() => document.body.classList.toggle('nav-open')"
 _LEAVE = """() => {
   const form = Object.assign(document.createElement("form"),
     {method: "post", action: (window.path_prefix || "") + "/sign-out"});
@@ -68,18 +69,9 @@ def _head(prefix: str, theme: str | None) -> None:
 
 
 def _bars(page: Page, pages: tuple[Page, ...]) -> None:
-    drawer = ui.left_drawer(bordered=True).classes("nav").props("breakpoint=1023 width=216")
-    with drawer, ui.element("nav").props('aria-label="Pages"'):
-        for entry in pages:
-            with ui.link(target=entry.path).classes("nav-link" + (" here" if entry is page else "")) as link:
-                ui.icon(entry.icon)
-                ui.label(entry.title)
-            if entry is page:
-                link.props('aria-current="page"')
     with ui.header().classes("bar"):
-        ui.button(icon="menu", on_click=drawer.toggle, color=None).props(
-            'flat round dense aria-label="Navigation"'
-        ).classes("burger")
+        burger = ui.button(icon="menu", color=None).props('flat round dense aria-label="Navigation"').classes("burger")
+        burger.on("click", js_handler=_NAVIGATION)
         with ui.link(target="/").classes("brand"):
             ui.element("span").classes("mark")
             ui.label("AetherGate")
@@ -87,6 +79,14 @@ def _bars(page: Page, pages: tuple[Page, ...]) -> None:
         ui.space()
         dark = ui.button(icon="contrast", color=None).props('flat round dense aria-label="Dark or light"')
         dark.on("click", js_handler=_TURN)
-        ui.button("Sign out", icon="logout", color=None).props("flat dense no-caps").classes("leave").on(
-            "click", js_handler=_LEAVE
-        )
+        leave = ui.button("Sign out", icon="logout", color=None).props("flat dense no-caps").classes("leave")
+        leave.on("click", js_handler=_LEAVE)
+    ui.element("div").classes("veil").on("click", js_handler=_NAVIGATION)
+    # Opened and closed by the browser alone: no question to the server while a page loads.
+    with ui.element("nav").classes("nav").props('aria-label="Pages"'):
+        for entry in pages:
+            with ui.link(target=entry.path).classes("nav-link" + (" here" if entry is page else "")) as link:
+                ui.icon(entry.icon)
+                ui.label(entry.title)
+            if entry is page:
+                link.props('aria-current="page"')

@@ -44,7 +44,8 @@ class Headers:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        secure = scope["scheme"] == "https" or dict(scope["headers"]).get(b"x-forwarded-proto") == b"https"
+        forwarded = dict(scope["headers"]).get(b"x-forwarded-proto", b"")
+        secure = scope["scheme"] == "https" or forwarded.split(b",")[0].strip() == b"https"
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

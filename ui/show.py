@@ -42,6 +42,11 @@ def count(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
+def counted(number: int, thing: str) -> str:
+    """1 request, 2,000 requests."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def compact(number: int | None) -> str:
     """12,345 as it is; from a million on 1.23 M, 4.56 B."""
     if number is None or abs(number) < 1_000_000:
@@ -63,7 +68,7 @@ def share(part: int, whole: int) -> str:
 def change(now: int, before: int) -> tuple[str, str]:
     """(words, tone) of a figure against the period before; tone is "up", "down" or "same"."""
     if not before:
-        return ("nothing before to compare", "same") if not now else ("nothing before", "up")
+        return "nothing before to compare with", "same"
     moved = 100 * (now - before) / before
     if abs(moved) < 0.5:
         return "unchanged", "same"

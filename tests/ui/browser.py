@@ -1,16 +1,19 @@
 """Headless Chromium over the DevTools protocol: what a viewer sees, types and clicks, and what the console says.
 
-async with Browser() as browser:
-    await browser.open(url)
-    await browser.see("Sign in")
-    browser.faults, browser.hosts     # console errors and exceptions; every host that was asked
+with Chromium() as chromium:
+    async with Browser(chromium.address) as browser:      # a tab with cookies of its own
+        await browser.open(url)
+        await browser.see("Sign in")
+        browser.faults, browser.hosts     # console errors and exceptions; every host that was asked
 """
 
 import asyncio
 import base64
 import json
 import shutil
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -25,11 +28,36 @@ _FLAGS = (
 )  # fmt: skip
 
 
-class Browser:
-    """One Chromium with one tab and an empty profile."""
+class Chromium:
+    """The process, with an empty profile; `address` is where its DevTools listen."""
 
-    def __init__(self, width: int = 1360, height: int = 900) -> None:
-        self._size = (width, height)
+    address: str
+
+    def __enter__(self) -> Self:
+        assert BINARY, "no Chromium here"
+        self._profile = tempfile.mkdtemp(prefix="aethergate-browser-")
+        command = [BINARY, *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        said = Path(self._profile) / "DevToolsActivePort"
+        for _ in range(300):
+            if said.exists() and len(lines := said.read_text().split()) == 2:
+                self.address = f"ws://127.0.0.1:{lines[0]}{lines[1]}"
+                return self
+            time.sleep(0.1)
+        self.__exit__()
+        raise TimeoutError("Chromium did not open its DevTools port within 30 s")
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+
+class Browser:
+    """One tab with cookies of its own."""
+
+    def __init__(self, address: str, width: int = 1360, height: int = 900) -> None:
+        self._address, self._size = address, (width, height)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._session: str | None = None
         self._next = 0
@@ -37,16 +65,10 @@ class Browser:
         self.hosts: set[str] = set()
 
     async def __aenter__(self) -> Self:
-        assert BINARY, "no Chromium here"
-        self._profile = tempfile.mkdtemp(prefix="aethergate-browser-")
-        size = f"--window-size={self._size[0]},{self._size[1]}"
-        self._process = await asyncio.create_subprocess_exec(
-            BINARY, *_FLAGS, size, f"--user-data-dir={self._profile}", "about:blank",
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        self._socket = await websockets.connect(await self._address(), max_size=None, proxy=None)
+        self._socket = await websockets.connect(self._address, max_size=None, proxy=None)
         self._reading = asyncio.create_task(self._read())
-        target = await self.say("Target.createTarget", url="about:blank")
+        own = await self.say("Target.createBrowserContext", disposeOnDetach=True)
+        target = await self.say("Target.createTarget", url="about:blank", browserContextId=own["browserContextId"])
         attached = await self.say("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -57,17 +79,6 @@ class Browser:
     async def __aexit__(self, *_: object) -> None:
         self._reading.cancel()
         await self._socket.close()
-        self._process.terminate()
-        await self._process.wait()
-        shutil.rmtree(self._profile, ignore_errors=True)
-
-    async def _address(self) -> str:
-        said = Path(self._profile) / "DevToolsActivePort"
-        for _ in range(300):
-            if said.exists() and len(lines := said.read_text().split()) == 2:
-                return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
-            await asyncio.sleep(0.1)
-        raise TimeoutError("Chromium did not open its DevTools port within 30 s")
 
     async def _read(self) -> None:
         async for text in self._socket:

@@ -34,9 +34,10 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def serve(folder: Path) -> Iterator[Served]:
-    """Starts the control room and stops it; its admin API is expected on `api_port`, up or not."""
-    port, api_port, log = free_port(), free_port(), folder / "log"
+def serve(folder: Path, api_url: str = "") -> Iterator[Served]:
+    """Starts the control room and stops it; its admin API is expected at `api_url` or on a free port, up or not."""
+    port, log = free_port(), folder / "log"
+    api_port = int(api_url.rpartition(":")[2]) if api_url else free_port()
     environ = {**os.environ, "NICEGUI_STORAGE_PATH": str(folder / "storage"), "SECRET_KEY": "s" * 40}
     environ.pop("PYTEST_CURRENT_TEST", None)  # NiceGUI behaves otherwise under pytest
     command = [sys.executable, "-m", "tests.ui.serve", str(port), f"http://127.0.0.1:{api_port}"]
@@ -54,7 +55,9 @@ def serve(folder: Path) -> Iterator[Served]:
         yield Served(url, api_port, process, folder / "storage", log)
     finally:
         process.terminate()
-        process.wait(15)
+        code, said = process.wait(15), log.read_text()
+    assert code == 0
+    assert "Traceback" not in said
 
 
 @pytest.fixture(scope="module")

@@ -30,12 +30,16 @@ def test_large_numbers_are_shortened_only_from_a_million_on() -> None:
     assert show.compact(None) == "–"
 
 
+def test_one_thing_has_no_s() -> None:
+    assert [show.counted(number, "user") for number in (0, 1, 2_000)] == ["0 users", "1 user", "2,000 users"]
+
+
 def test_shares_and_changes_survive_nothing_before_and_nothing_at_all() -> None:
     assert show.share(0, 0) == "–"
     assert show.share(1, 250) == "0.4 %"
     assert show.share(0, 9) == "0 %"
-    assert show.change(0, 0) == ("nothing before to compare", "same")
-    assert show.change(5, 0) == ("nothing before", "up")
+    assert show.change(0, 0) == ("nothing before to compare with", "same")
+    assert show.change(5, 0) == ("nothing before to compare with", "same")
     assert show.change(0, 5) == ("-100 %", "down")
     assert show.change(125, 100) == ("+25 %", "up")
     assert show.change(100, 100) == ("unchanged", "same")

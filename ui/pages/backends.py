@@ -15,7 +15,7 @@ COLUMNS = (
     Column("slots", "Slots busy", "number"),
     Column("queued", "Waiting", "number"),
     Column("models", "Models it serves"),
-    Column("checked_at", "Looked at", "time"),
+    Column("checked_at", "Looked at", "time", "not yet"),
     Column("state", "State", "badge"),
 )
 

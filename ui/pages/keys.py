@@ -6,7 +6,7 @@ from .. import show
 from ..desk import Desk
 from ..parts.card import card
 from ..parts.dialog import Moment, actions, button, confirmed, facts, opened, settled, show_secret
-from ..parts.field import field, submit_if
+from ..parts.field import field, on_enter, submit_if
 from ..parts.listing import Column, Listing, Row
 
 COLUMNS = (
@@ -14,8 +14,8 @@ COLUMNS = (
     Column("name", "Name"),
     Column("username", "User"),
     Column("limits", "Limits"),
-    Column("last_used_at", "Last used", "time"),
-    Column("expires_at", "Expires", "time"),
+    Column("last_used_at", "Last used", "time", "never"),
+    Column("expires_at", "Expires", "time", "never"),
     Column("state", "State", "badge"),
 )
 
@@ -86,6 +86,7 @@ async def mint(desk: Desk, username: str) -> None:
         name = field("Name of the key", "default", needed="Type a name.")
         rate = field("Requests, as in 60/m (empty: no limit of its own)", "60/m")
         expires = field("Expires after, as in 90d (empty: never)", "")
+        on_enter(dialog, user, name, rate, expires)
         with actions():
             button("Cancel", lambda: dialog.submit(None))
             button("Create key", lambda: submit_if(dialog, user, name), "main")

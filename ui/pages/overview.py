@@ -18,8 +18,6 @@ from ..parts.ranking import ROWS, Ranking
 REFRESH_SECONDS = 4
 PERIODS = {1: "Today", 7: "7 days", 30: "30 days"}
 _BEFORE = {1: "the day before", 7: "the 7 days before", 30: "the 30 days before"}
-_FRESH_SECONDS = {1: 2.0, 7: 8.0, 30: 20.0}
-"""Longer periods move slower; all open tabs share one answer for so long."""
 Row = dict[str, Any]
 
 
@@ -79,7 +77,7 @@ class _View:
 
     async def refresh(self) -> None:
         """One turn: asks, then shows; raises Trouble."""
-        found = {days: await self._desk.figures(days, fresh) for days, fresh in _FRESH_SECONDS.items()}
+        found = {days: await self._desk.figures(days) for days in PERIODS}
         self._show_revenue(found)
         self._show_period(found[self._days], found[1])
         self._show_days(found[max(7, self._days)])
@@ -102,10 +100,10 @@ class _View:
         self._errors.set(rate, f"{show.count(found['errors'])} failed", "down" if found["errors"] else "")
         for figure, name in ((self._tokens_in, "input_tokens"), (self._tokens_out, "output_tokens")):
             figure.set(show.compact(found[name]), *show.change(found[name], before[name]), show.count(found[name]))
-        self._users.set(show.count(found["active_users"]), f"of {show.count(found['users'])} users")
+        self._users.set(show.count(found["active_users"]), f"of {show.counted(found['users'], 'user')}")
         live = today["live"]
         self._streams.set(show.count(live["streams"]), "right now")
-        self._queued.set(show.count(live["queued"]), "waiting right now", "down" if live["queued"] else "")
+        self._queued.set(show.count(live["queued"]), "waiting right now" if live["queued"] else "nobody waits")
         held = f"{show.headline(today['held_total_nano'], currency)} held"
         exact = show.money(today["balance_total_nano"], currency)
         self._balances.set(show.headline(today["balance_total_nano"], currency), held, "", exact)
@@ -132,6 +130,6 @@ _BY_DAY = ("revenue_nano", "requests", "input_tokens", "output_tokens")
 
 
 def _amount(row: Row, currency: str) -> tuple[str, str]:
-    requests = f"{show.count(row['requests'])} request{'' if row['requests'] == 1 else 's'}"
+    requests = show.counted(row["requests"], "request")
     tokens = f", {show.compact(row['output_tokens'])} tokens out" if "output_tokens" in row else ""
     return show.headline(row["revenue_nano"], currency), requests + tokens

@@ -61,7 +61,7 @@ class _Requests:
         return {
             **{name: row[name] for name in ("id", "created_at", "username", "model")},
             "tokens": f"{show.count(row['input_tokens'])} / {show.count(row['output_tokens'])}",
-            "charged": show.money(row["charged_nano"], self._desk.house.currency),
+            "charged": show.UNKNOWN if running else show.money(row["charged_nano"], self._desk.house.currency),
             "took": show.span(row["duration_ms"]),
             "status": "running" if running else _words(status, row.get("error_code")),
             "status_tone": "run" if running else "ok" if status is not None and status < 400 else "bad",

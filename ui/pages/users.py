@@ -13,7 +13,7 @@ from .. import show
 from ..desk import Desk
 from ..parts.card import card
 from ..parts.dialog import Moment, actions, button, confirmed, facts, opened, settled
-from ..parts.field import amount_field, amount_of, field, submit_if
+from ..parts.field import amount_field, amount_of, field, on_enter, submit_if
 from ..parts.listing import Column, Listing, Row
 from .keys import mint
 
@@ -71,7 +71,7 @@ class _Users:
             facts(
                 [
                     ("Balance", show.money(row["balance_nano"], currency)),
-                    ("Held by running requests", show.money(row["held_nano"], currency)),
+                    ("Held now", show.money(row["held_nano"], currency)),
                     ("State", "active" if row["active"] else "disabled: every key of this user is refused"),
                     ("Keys", show.count(row["keys"])),
                     ("Weight in the queue", show.count(row["weight"])),
@@ -110,6 +110,7 @@ class _Users:
         with opened(f"Top up {name}") as dialog:
             amount = amount_field(f"Amount in {currency}")
             reason = field("Reason (for the ledger)", "")
+            on_enter(dialog, amount, reason)
             with actions():
                 button("Cancel", lambda: dialog.submit(None))
                 button("Continue", lambda: submit_if(dialog, amount), "main")
@@ -134,6 +135,7 @@ class _Users:
         with opened("New user") as dialog:
             name = field("Name", "", needed="Type a name.")
             amount = amount_field(f"First balance in {currency}", "0", zero=True)
+            on_enter(dialog, name, amount)
             with actions():
                 button("Cancel", lambda: dialog.submit(None))
                 button("Continue", lambda: submit_if(dialog, name, amount), "main")

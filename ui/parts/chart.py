@@ -56,7 +56,7 @@ def _series(name: str, kind: str, colour: str, axis: int, stack: str | None) -> 
     found: dict[str, Any] = {"name": name, "type": kind, "yAxisIndex": axis, "data": [], "color": colour}
     if kind == "bar":
         return {**found, "stack": stack, "barMaxWidth": 26, "itemStyle": {"borderRadius": 0 if stack else [4, 4, 0, 0]}}
-    return {**found, "smooth": 0.25, "symbolSize": 5, "lineStyle": {"width": 2}}
+    return {**found, "symbolSize": 5, "lineStyle": {"width": 2}}
 
 
 def _options(series: list[dict[str, Any]], two_axes: bool) -> dict[str, Any]:

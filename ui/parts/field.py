@@ -10,7 +10,7 @@ from infra.units import money
 def field(label: str, value: str, needed: str = "") -> ui.input:
     """A line of text; `needed` is said when it is left empty."""
     check = (lambda text: None if str(text or "").strip() else needed) if needed else None
-    found = ui.input(label, value=value, validation=check).props("outlined dense").classes("wide")
+    found = ui.input(label, value=value, validation=check).props("outlined dense hide-bottom-space").classes("wide")
     return found.without_auto_validation() if needed else found
 
 
@@ -24,7 +24,11 @@ def amount_field(label: str, value: str = "", zero: bool = False) -> ui.input:
             return f"{fault}" if text else "Type an amount, as in 10.00"
         return None if nano or zero else "Type an amount above 0"
 
-    found = ui.input(label, value=value, validation=check).props("outlined dense inputmode=decimal").classes("wide")
+    found = (
+        ui.input(label, value=value, validation=check)
+        .props("outlined dense hide-bottom-space inputmode=decimal")
+        .classes("wide")
+    )
     return found.without_auto_validation()
 
 
@@ -38,3 +42,10 @@ def submit_if(dialog: ui.dialog, *fields: ui.input) -> None:
     faulty = [found for found in fields if not found.validate()]  # every one is asked, so that each shows its fault
     if not faulty:
         dialog.submit(True)
+
+
+def on_enter(dialog: ui.dialog, *fields: ui.input) -> None:
+    """Enter in any field does what the main button does; typing begins in the first."""
+    fields[0].props("autofocus")
+    for found in fields:
+        found.on("keydown.enter", lambda: submit_if(dialog, *fields))

@@ -3,6 +3,7 @@
 The templates below are constants; what a row says goes through Vue's interpolation, which escapes.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from ..desk import Desk
 
 Row = dict[str, Any]
 PAGE_ROWS = 50
-_WHEN = "value => value == null ? '–' : new Date(value * 1000).toLocaleString()"
+_WHEN = "value => value == null ? %s : new Date(value * 1000).toLocaleString()"
 _CELL = """
   <span v-if="col.kind === 'badge'" :class="['badge', props.row[col.name + '_tone']]">{{ col.value }}</span>
   <span v-else :title="props.row[col.name + '_hint']">{{ col.value }}</span>"""
@@ -39,12 +40,14 @@ class Column:
     name: str
     label: str
     kind: Literal["text", "number", "time", "badge"] = "text"
+    never: str = show.UNKNOWN
+    """What a time reads where there is none."""
 
     def spec(self) -> Row:
         """As Quasar's table wants it; times are epoch seconds, written in the viewer's own zone."""
         found: Row = {"name": self.name, "field": self.name, "label": self.label, "kind": self.kind}
         found["align"] = "right" if self.kind == "number" else "left"
-        return {**found, ":format": _WHEN} if self.kind == "time" else found
+        return {**found, ":format": _WHEN % json.dumps(self.never)} if self.kind == "time" else found
 
 
 class Listing:
