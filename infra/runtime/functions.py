@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from quart import Quart, Response, request
@@ -55,7 +56,7 @@ def load(endpoint: Endpoint) -> Function:
     """The function of an endpoint; never raises for what is wrong with it."""
     try:
         return Function(endpoint, _app(endpoint, _handle(endpoint.function)))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that calls sys.exit() must not take the gateway with it
         log.exception("function %s cannot be loaded", endpoint.function)
         _forget(endpoint.function)
         return Function(endpoint, None, _sentence(error))
@@ -80,19 +81,23 @@ def _forget(dotted: str) -> None:
         del sys.modules[name]
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
 def _app(endpoint: Endpoint, handle: Handle) -> Quart:
-    app = Quart(endpoint.function, static_folder=None)
+    # Said here because Quart finds no root for a folder without __init__.py.
+    app = Quart(endpoint.function, static_folder=None, root_path=str(Path(inspect.getfile(handle)).parent))
     # The runtime bounds the body and the relay its own time; Quart's defaults would cut both in the wrong place.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
 
     async def view(**params: str) -> Response:
         call = request.scope["aethergate.call"]  # type: ignore[typeddict-item]
         call.params = params
-        found = await handle(call)
+        try:
+            found = await handle(call)
+        except SystemExit as error:
+            raise RuntimeError(f"{endpoint.function} wanted to exit") from error
         if not isinstance(found, Response):
             raise TypeError(f"{endpoint.function} returned {type(found).__name__}, not a Response")
         return found

@@ -1,0 +1,1 @@
+"""POST /v1/summarise: a text in, its summary out, charged by the tokens that the backend reports."""
