@@ -8,5 +8,6 @@
     page = await journal.entries(None, cursor=None, limit=100)                                   # Page of rows
     page = await journal.events(cursor=None, limit=100)                                          # Page of rows
 
+`views` and `bill` show rows as JSON, `asked` reads filters from a query string.
 The rows are written by the ledger, together with the money; nothing is written here.
 """

@@ -121,18 +121,6 @@ async def usage_by_key(store: Store, user_id: str, since_us: int) -> dict[str, F
     return {row["key_id"]: _figures(row) for row in rows}
 
 
-async def touched(store: Store, column: str, since_us: int) -> dict[str, tuple[int, int]]:
-    """How many keys and users asked for each model, or used each endpoint, since then."""
-    if column not in ("model", "endpoint"):
-        raise ValueError(f"{column!r} is not a column to count by")
-    rows = await store.rows(
-        f"SELECT {column} AS name, COUNT(DISTINCT key_id) AS keys, COUNT(DISTINCT user_id) AS users FROM requests"
-        f" WHERE created_us >= ? GROUP BY {column}",
-        since_us,
-    )
-    return {row["name"]: (int(row["keys"]), int(row["users"])) for row in rows}
-
-
 async def _grouped(store: Store, by: str, order: str, since_us: int, until_us: int) -> list[dict[str, Any]]:
     """One scan of the period: figures by group, and in each row how many groups there are."""
     return await store.rows(

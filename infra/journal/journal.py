@@ -57,10 +57,6 @@ class Journal:
         """A user's requests by key id."""
         return await figures.usage_by_key(self._store, user_id, since_us)
 
-    async def touched(self, column: str, since_us: int) -> dict[str, tuple[int, int]]:
-        """Keys and users by `model` or `endpoint` that they used since then."""
-        return await figures.touched(self._store, column, since_us)
-
     async def _newest(
         self, select: str, conditions: Sequence[Condition], order: tuple[str, str], cursor: str | None, limit: int
     ) -> Page[dict[str, Any]]:

@@ -65,12 +65,3 @@ async def test_usage_by_day_model_and_key_is_the_users_own_alone(journal: Journa
     ]
     by_key = await journal.usage_by_key("user_ada", NOW - 2 * DAY)
     assert {name: each.revenue_nano for name, each in by_key.items()} == {"key_ada": 11, "other": 1}
-
-
-async def test_touched_counts_keys_and_users_of_each_model_and_endpoint(journal: Journal, log: Log) -> None:
-    await log("ada", model="a")
-    await log("ada", model="a", key_id="other")
-    await log("bob", model="a", endpoint="embeddings")
-    await log("bob", model="b", created_us=NOW - DAY)
-    assert await journal.touched("model", NOW) == {"a": (3, 2)}
-    assert await journal.touched("endpoint", NOW - DAY) == {"chat_completions": (3, 2), "embeddings": (1, 1)}
