@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, BillingUnavailable, Conflict, KeyDisabled, NotFound
@@ -25,6 +27,7 @@ from infra.ledger.operations import (
     Void,
 )
 from infra.ledger.postgres_vault import PostgresVault
+from infra.ledger.spool import Spool, leftovers
 from infra.ledger.sqlite_vault import SqliteVault
 from infra.ledger.vault import COMMIT_SECONDS_MAX
 from infra.ledger.writer import Writer
@@ -33,6 +36,8 @@ from infra.store.database import Store
 from infra.store.ids import new
 from infra.store.models import Request, User
 from infra.units import show_money
+
+log = logging.getLogger("aethergate.ledger")
 
 HOLD_PATIENCE_SECONDS = 2.0
 """How long a hold waits for the caller's own running requests to free money (LEDGER.md "How much to hold")."""
@@ -98,7 +103,14 @@ class Ledger:
         self.instance = instance
         self.started_us = now_us()
         vault = SqliteVault(store.url.path) if store.dialect == "sqlite" else PostgresVault(store)
-        self.writer = Writer(vault, self._changed, kept=(Settle, Void), dropped=(Progress, Renew, Recover))
+        self._spool_folder, self._spool_prefix = _spool_place(store)
+        self.writer = Writer(
+            vault,
+            self._changed,
+            kept=(Settle, Void),
+            dropped=(Progress, Renew, Recover),
+            spool=Spool(self._spool_folder / f"{self._spool_prefix}{instance}"),
+        )
         self._money: dict[str, Money] = {}
         self._freed = asyncio.Event()
 
@@ -109,8 +121,15 @@ class Ledger:
         self._freed = asyncio.Event()
 
     async def start(self) -> None:
-        """Connects the writer; raises what the driver raises."""
+        """Connects the writer and posts the bills that a dead process left on disk; raises what the driver raises."""
         await self.writer.start()
+        for path, ends in leftovers(self._spool_folder, self._spool_prefix):
+            if ends:
+                await asyncio.wait([self.writer.submit(end) for end in ends])
+                log.warning(
+                    "posted the bills that a process left behind", extra={"file": path.name, "bills": len(ends)}
+                )
+            path.unlink(missing_ok=True)
 
     async def stop(self) -> None:
         """Writes what waits, then disconnects."""
@@ -276,6 +295,14 @@ class Ledger:
         if len(rows) < RECOVER_MAX:
             return len(rows)
         return len(rows) + await self.recover(all_others=all_others)
+
+
+def _spool_place(store: Store) -> tuple[Path, str]:
+    """Where bills wait while the database does not answer: beside the SQLite file, else below the working directory."""
+    if store.dialect == "sqlite":
+        path = Path(store.url.path)
+        return path.parent, f"{path.name}.spool-"
+    return Path(".aethergate"), f"{hashlib.sha256(str(store.url).encode()).hexdigest()[:12]}.spool-"
 
 
 def too_low(needed: int, free: int) -> BalanceTooLow:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra.errors import BillingUnavailable
+from infra.ledger.operations import Done
+from infra.ledger.spool import Spool
 from infra.ledger.vault import COMMIT_SECONDS_MAX, Vault
 
 log = logging.getLogger("aethergate.ledger")
@@ -43,8 +45,10 @@ class Writer:
         changed: Callable[[dict[str, tuple[int, int]]], None],
         kept: tuple[type[Any], ...] = (),
         dropped: tuple[type[Any], ...] = (),
+        spool: Spool | None = None,
     ) -> None:
         self._vault = vault
+        self._spool = spool
         self._kept, self._dropped = kept, dropped
         self._changed = changed
         """Called after each commit with (balance, held) of the accounts that it touched."""
@@ -66,9 +70,11 @@ class Writer:
         if self._task is not None:
             _, pending = await asyncio.wait({self._task}, timeout=10)
             if pending:
-                log.error("the database does not answer: %d operations are lost with this process", len(self._waiting))
+                log.error("the database does not answer", extra={"waiting": len(self._waiting)})
                 self._task.cancel()
                 await asyncio.wait({self._task})
+        if self._spool is not None:
+            self._spool.close()
         await self._vault.close()
 
     @property
@@ -113,10 +119,15 @@ class Writer:
             return error
         self._failing_since = None
         self._changed(accounts)
+        if self._spool is not None and self._spool.used and not self._keeps_any():
+            self._spool.empty()
         for order, result in zip(orders, results, strict=True):
             if not order.answer.done():
                 order.answer.set_result(result)
         return None
+
+    def _keeps_any(self) -> bool:
+        return any(isinstance(order.operation, self._kept) for order in self._waiting)
 
     async def _one_by_one(self, orders: Sequence[Order]) -> None:
         """After a failed batch: connect anew and replay each; ids make what was written after all harmless."""
@@ -153,7 +164,22 @@ class Writer:
             else:
                 kept.append(order)
         self._waiting.extendleft(reversed(kept))
+        await self._spool_ends()
         await asyncio.sleep(RETRY_SECONDS)
+
+    async def _spool_ends(self) -> None:
+        """What must not be lost goes to the disk, and whoever waits for it may go on."""
+        orders = [order for order in self._waiting if isinstance(order.operation, self._kept)]
+        if self._spool is None or not orders:
+            return
+        try:
+            await asyncio.to_thread(self._spool.keep, [order.operation for order in orders])
+        except OSError as error:
+            log.error("bills cannot be spooled, they wait in memory: %s", error)
+            return
+        for order in orders:
+            if not order.answer.done():
+                order.answer.set_result(Done())
 
 
 def _fail(order: Order) -> None:

@@ -75,8 +75,11 @@ class Replay:
         self._claimed = True
 
     async def end(self, status: int, body: bytes) -> None:
-        """Keeps a final answer; a refusal (4xx, 5xx) gives the key free again, since nothing was done."""
-        if not self._claimed:
+        """Keeps a final answer; a refusal (4xx, 5xx) gives the key free again, since nothing was done.
+
+        Where the client left before the answer (status 0), the work may still go on: the claim stays until it counts
+        as abandoned."""
+        if not self._claimed or status == 0:
             return
 
         async def keep() -> None:

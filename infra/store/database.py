@@ -15,6 +15,8 @@ from infra.config.database import DatabaseUrl
 from infra.store.migrate import migrate_postgres, migrate_sqlite
 
 T = TypeVar("T")
+COMMAND_SECONDS = 5.0
+"""A statement of PostgreSQL that takes longer counts as failed: a stalled server must not stall the writer for ever."""
 
 
 class Store:
@@ -58,7 +60,7 @@ class Store:
 
     async def connect_postgres(self) -> "asyncpg.Connection":
         """A connection of one's own, outside the pool."""
-        return await asyncpg.connect(**self.url.asyncpg())
+        return await asyncpg.connect(**self.url.asyncpg(), timeout=COMMAND_SECONDS, command_timeout=COMMAND_SECONDS)
 
     def _tortoise_connection(self) -> dict[str, Any]:
         if self.url.dialect == "sqlite":
