@@ -1,0 +1,39 @@
+# AetherGate from a fresh checkout. Needed: Python 3.11 or newer, and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := sh infra/deploy/install.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format clean
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed-run  ## start the API on :8000 and the control room on :8501 (ARGS="--port 8080")
+	@$(BIN)/aethergate init
+	@exec $(BIN)/aethergate up $(ARGS)
+
+test: $(VENV)/.installed-test  ## run every test (ARGS="-k ledger")
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-test  ## format, lint, types, house rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/house
+
+format: $(VENV)/.installed-test  ## bring the code into shape
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+clean:  ## remove what was installed and cached; .env and databases stay
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make later runs quick: only a change of pyproject.toml installs anew.
+$(VENV)/.installed-run: pyproject.toml infra/deploy/install.sh
+	@$(INSTALL) run
+
+$(VENV)/.installed-test: pyproject.toml infra/deploy/install.sh
+	@$(INSTALL) test
