@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests.standins.databases import database
@@ -9,6 +10,10 @@ from tests.standins.llama import Llama, start_llama
 from tests.standins.postgres import postgres_server, postgres_url
 
 __all__ = ["database", "llama", "postgres_server", "postgres_url"]
+
+# A busy machine is no fault of the code: examples have no deadline of their own.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

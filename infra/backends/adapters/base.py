@@ -86,7 +86,14 @@ class Adapter(ABC):
         return None
 
     async def count_prompt(self, task: Task, body: Mapping[str, Any], upstream: str) -> int | None:
-        """Exact tokens of a request's prompt, template included; None as above."""
+        """Exact tokens of a request's prompt, template included; None as above. Raises what `prepare` raises.
+
+        A body is checked before: whoever counts a prompt may fetch the media that it names.
+        """
+        return await self.prompt_tokens(task, self.select(task, body).body, upstream)
+
+    async def prompt_tokens(self, task: Task, body: Mapping[str, Any], upstream: str) -> int | None:
+        """The same for a body of known fields."""
         return None
 
     async def close(self) -> None:

@@ -1,6 +1,7 @@
 """llama.cpp's server (LLAMA_SERVER.md says what it does on the wire)."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from infra.backends import fields
@@ -37,7 +38,7 @@ class LlamaCppAdapter(OpenAIAdapter):
     async def count_text(self, upstream: str, text: str) -> int | None:
         return await self._count(text, special=False)
 
-    async def count_prompt(self, task: Task, body: Mapping[str, Any], upstream: str) -> int | None:
+    async def prompt_tokens(self, task: Task, body: Mapping[str, Any], upstream: str) -> int | None:
         if task == "chat":
             wanted = {name: body[name] for name in ("messages", "tools", "chat_template_kwargs") if name in body}
             found = await self._ask_json("/apply-template", wanted)
@@ -56,6 +57,16 @@ class LlamaCppAdapter(OpenAIAdapter):
             return Probe(up=False, why=error.message)
         found = await super().probe()
         return found if status != 200 or not found.up else _with_props(found, props)
+
+    def read_models(self, found: Any) -> Probe:
+        """Without an alias llama.cpp calls its model by the path of its file, which stays here."""
+        probe = super().read_models(found)
+        names = {
+            name: name.replace("\\", "/").rpartition("/")[2] if name.endswith(".gguf") else name
+            for name in probe.models
+        }
+        contexts = {names[name]: size for name, size in probe.contexts.items()}
+        return replace(probe, models=tuple(names.values()), contexts=contexts)
 
     async def _count_all(self, prompts: list[Any]) -> int | None:
         """Sum over prompts, of which some may be tokens already."""
@@ -180,9 +191,8 @@ def _with_props(found: Probe, props: Any) -> Probe:
     caps, modalities = props.get("chat_template_caps"), props.get("modalities")
     able = {"tools"} if isinstance(caps, dict) and caps.get("supports_tools") else set()
     able |= {name for name, has in modalities.items() if has} if isinstance(modalities, dict) else set()
-    return Probe(
-        up=True,
-        models=found.models,
+    return replace(
+        found,
         contexts=dict.fromkeys(found.models, context) if context else found.contexts,
         context=context or found.context,
         slots=tokens(props.get("total_slots")),

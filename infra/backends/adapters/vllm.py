@@ -23,7 +23,7 @@ class VllmAdapter(OpenAIAdapter):
     async def count_text(self, upstream: str, text: str) -> int | None:
         return await self._count({"model": upstream, "prompt": text, "add_special_tokens": False})
 
-    async def count_prompt(self, task: Task, body: Mapping[str, Any], upstream: str) -> int | None:
+    async def prompt_tokens(self, task: Task, body: Mapping[str, Any], upstream: str) -> int | None:
         if task == "chat":
             wanted = {name: body[name] for name in ("messages", "tools", "chat_template_kwargs") if name in body}
             return await self._count({"model": upstream, **wanted})

@@ -64,32 +64,34 @@ class Process:
             str(CHILD),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C in the terminal is for us: the child goes after the requests on it
         )
         self.pid = child.pid
         try:
-            assert child.stdin is not None and child.stdout is not None
+            assert child.stdin is not None and child.stdout is not None and child.stderr is not None
             with contextlib.suppress(ConnectionError):
                 child.stdin.write(json.dumps(self._settings).encode() + b"\n")
                 await child.stdin.drain()
-            await self._listen(child.stdout)
+            await asyncio.gather(self._listen(child.stdout), self._keep(child.stderr))
             return await child.wait()
         finally:
             await asyncio.shield(_end(child))
 
     async def _listen(self, output: asyncio.StreamReader) -> None:
-        """Keeps the last lines, until the child closes its output; READY says that it serves."""
+        """READY says that it serves; nothing else is said there."""
+        async for line in output:
+            if line.startswith(b"READY "):
+                self.url = str(json.loads(line[6:])["url"]).rstrip("/")
+                self._changed(True)
+
+    async def _keep(self, errors: asyncio.StreamReader) -> None:
+        """The last lines of the child's log, however long they are, until it closes it."""
         rest = b""
-        while chunk := await output.read(65536):
+        while chunk := await errors.read(65536):
             *lines, rest = (rest + chunk).split(b"\n")
             rest = rest[-65536:]
-            for line in lines:
-                if line.startswith(b"READY "):
-                    self.url = str(json.loads(line[6:])["url"]).rstrip("/")
-                    self._changed(True)
-                else:
-                    self.log.append(line.decode(errors="replace"))
+            self.log.extend(line.decode(errors="replace") for line in lines)
 
     def _last_words(self) -> str:
         """The last line that looks like a reason."""

@@ -42,7 +42,7 @@ def state(found: Pool, name: str = "embedded") -> BackendState:
     return next(one for one in found.states() if one.name == name)
 
 
-async def until_up(found: Pool, seconds: float = 20) -> None:
+async def until_up(found: Pool, seconds: float = 60) -> None:
     for _ in range(int(seconds / 0.05)):
         if state(found).up:
             return
@@ -93,7 +93,7 @@ async def test_a_crashed_child_is_out_of_service_at_once_and_comes_back() -> Non
         os.kill(process, signal.SIGKILL)
         began = time.monotonic()
         while state(found).up:
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 3
             await asyncio.sleep(0.02)
         why = state(found).why or ""
         assert "ended" in why
@@ -174,7 +174,7 @@ async def test_the_child_dies_with_a_gateway_that_is_killed() -> None:
     )
     gateway = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=subprocess.PIPE)
     assert gateway.stdout is not None
-    line = await asyncio.wait_for(gateway.stdout.readline(), 20)
+    line = await asyncio.wait_for(gateway.stdout.readline(), 60)
     process = int(line)
     os.kill(gateway.pid, signal.SIGKILL)
     await gateway.wait()
