@@ -25,6 +25,19 @@ ConfigFile = Annotated[
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name or id.")]
 
 
+def number(text: str | None) -> str | None:
+    """A number as it was typed, digit for digit; raises a usage error where it is none."""
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        fit = text is None or Decimal(text).is_finite()
+    except InvalidOperation:
+        fit = False
+    if not fit:
+        raise typer.BadParameter(f"{text!r} is not a number: write it as 10.00")
+    return text
+
+
 class Command(TyperCommand):
     """A command whose arguments may begin with a dash."""
 

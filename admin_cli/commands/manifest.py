@@ -25,7 +25,7 @@ def add(app: typer.Typer) -> None:
 
 
 def check(file: ConfigArgument = None, json: Json = False, config: ConfigFile = None) -> None:
-    """Check the file, without a server or a database: every fault with its line, then the guards of every endpoint."""
+    """Check the file, without a server or a database: every fault with its line, else models and guards."""
     from infra.config import ManifestFaults, notes
 
     here = place.find(config or file)
@@ -37,17 +37,30 @@ def check(file: ConfigArgument = None, json: Json = False, config: ConfigFile = 
         shown = [{"file": f.file, "line": f.line, "where": f.where, "message": f.message} for f in faults.faults]
         output.json({"ok": False, "faults": shown})
         raise typer.Exit(FAILED) from None
-    endpoints = _endpoints(manifest)
+    models, endpoints = _models(manifest), _endpoints(manifest)
     said = [*notes(manifest), *_guessable(here.environ)]
     if json:
-        output.json({"ok": True, "faults": [], "notes": said, "endpoints": endpoints})
+        output.json({"ok": True, "faults": [], "notes": said, "models": models, "endpoints": endpoints})
         return
+    sold = [(each["id"], ", ".join(each["backend"]), _prices(each["price"])) for each in models]
+    output.table(("MODEL", "RUNS AS", "PRICE"), sold, "no models")
+    output.line()
     rows = [(each["name"], each["access"], ", ".join(each["guards"]), each["routes"][0]) for each in endpoints]
     output.table(("ENDPOINT", "ACCESS", "GUARDS, IN ORDER", "FIRST ROUTE"), rows, "no endpoints")
     counts = f"{len(manifest.backends)} backends, {len(manifest.models)} models, {len(endpoints)} endpoints"
     output.line(f"{here.path}: no faults; {counts}.")
     for each in said:
         tell(f"note: {each}")
+
+
+def _models(manifest: "Manifest") -> list[dict[str, Any]]:
+    from infra.config.shown import show_model
+
+    return [{"id": each.id, **show_model(each)} for each in manifest.models.values()]
+
+
+def _prices(price: Mapping[str, str]) -> str:
+    return ", ".join(f"{meter} {each}" for meter, each in price.items())
 
 
 def _endpoints(manifest: "Manifest") -> list[dict[str, Any]]:

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from admin_cli import output
-from admin_cli.grammar import ConfigFile, Json, command
+from admin_cli.grammar import ConfigFile, Json, command, number
 from admin_cli.reach import ask
 
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="The model's name for callers.")]
-PriceIn = Annotated[str | None, typer.Option(metavar="PRICE", help="Per input token: 0.000001.")]
-PriceOut = Annotated[str | None, typer.Option(metavar="PRICE", help="Per output token: 0.000002.")]
+PriceIn = Annotated[str | None, typer.Option(metavar="PRICE", help="Per input token: 0.000001.", callback=number)]
+PriceOut = Annotated[str | None, typer.Option(metavar="PRICE", help="Per output token: 0.000002.", callback=number)]
 MaxOutput = Annotated[int | None, typer.Option(help="Tokens that one answer may have.")]
 
 

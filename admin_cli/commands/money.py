@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from admin_cli import output
-from admin_cli.grammar import ConfigFile, Json, UserName, command
+from admin_cli.grammar import ConfigFile, Json, UserName, command, number
 from admin_cli.reach import ask
 from admin_cli.trouble import FAILED
 
-Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="In the gateway's currency, exactly.")]
+Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="In the gateway's currency, exactly.", callback=number)]
 Once = Annotated[
     str | None, typer.Option("--idempotency-key", metavar="TEXT", help="The same key moves the money only once.")
 ]
@@ -25,7 +25,7 @@ def add(app: typer.Typer) -> None:
     )
     command(app, "Money", "refund", *examples)(refund)
     command(app, "Money", "ledger", "aethergate ledger", "aethergate ledger bob --limit 20")(ledger)
-    command(app, "Money", "audit", "aethergate audit", "aethergate audit --json")(audit)
+    command(app, "Money", "audit", "aethergate audit", "aethergate audit --reprice")(audit)
 
 
 def _reason(default: str) -> Any:
@@ -47,7 +47,7 @@ def top_up(
 
 def adjust(
     name: UserName,
-    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Up, or down with a minus: -0.50.")],
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Up, or down with a minus: -0.50.", callback=number)],
     reason: str = _reason("adjusted by the owner"),
     once: Once = None,
     json: Json = False,
@@ -60,7 +60,9 @@ def adjust(
 
 def refund(
     request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="As `aethergate requests` shows it.")],
-    amount: Annotated[str | None, typer.Option(metavar="AMOUNT", help="A part; else all that is left of it.")] = None,
+    amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="A part; else all that is left of it.", callback=number)
+    ] = None,
     reason: str = _reason("refunded by the owner"),
     once: Once = None,
     json: Json = False,
@@ -105,9 +107,13 @@ def ledger(
     output.table(("WHEN", "USER", "KIND", "AMOUNT>", "BALANCE>", "REQUEST", "REASON"), rows, "no entries yet")
 
 
-def audit(json: Json = False, config: ConfigFile = None) -> None:
+def audit(
+    reprice: Annotated[bool, typer.Option("--reprice", help="Compute every bill anew, too.")] = False,
+    json: Json = False,
+    config: ConfigFile = None,
+) -> None:
     """Prove every balance from the ledger; exit code 1 where something does not add up."""
-    report = ask(config, lambda admin: admin.audit())
+    report = ask(config, lambda admin: admin.audit(reprice=reprice))
     findings = report["findings"]
     if json:
         output.json(report)
@@ -115,6 +121,7 @@ def audit(json: Json = False, config: ConfigFile = None) -> None:
         for each in findings:
             output.line(f"{each['rule']}: {each['subject']}: {each['text']}")
         counts = ", ".join(f"{report[name]} {name}" for name in ("users", "entries", "requests"))
+        counts += f" ({report['repriced']} bills computed anew)" if reprice else ""
         verdict = f"{len(findings)} findings" if findings else "everything adds up"
         output.line(f"Checked {counts}: {verdict}.")
     if findings:

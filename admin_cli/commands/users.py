@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from admin_cli import output
-from admin_cli.grammar import ConfigFile, Json, UserName, command
+from admin_cli.grammar import ConfigFile, Json, UserName, command, number
 from admin_cli.reach import ask
 from infra.client import AdminClient, Answer
 
-Balance = Annotated[str, typer.Option(metavar="AMOUNT", help="The first balance, in the gateway's currency.")]
+Balance = Annotated[
+    str, typer.Option(metavar="AMOUNT", help="The first balance, in the gateway's currency.", callback=number)
+]
 Weight = Annotated[int | None, typer.Option(help="Share of a busy backend against other users, from 1.")]
 
 
