@@ -22,9 +22,9 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.staticfiles import StaticFiles
 
-from .desk import House
 from .frame import add_page
 from .guard import Guard, Headers
+from .house import House
 from .pages import PAGES
 from .sign_in import add_sign_in
 

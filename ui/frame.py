@@ -7,8 +7,9 @@ from nicegui import ui
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .desk import Desk, House
+from .desk import Desk
 from .guard import prefix_of, session_of
+from .house import House
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from .desk import House, Refused, Unreachable
 from .guard import inside, prefix_of, session_of
+from .house import House, Refused, Unreachable
 
 BODY_MAX = 8_192
 REASONS = {

@@ -8,6 +8,7 @@ import pytest
 from tests.standins.admin_api import ADMIN_KEY, HOSTILE, AdminStandIn
 from tests.ui.browser import BINARY, Browser, Chromium
 from tests.ui.conftest import Served
+from tests.ui.proxy import Proxy
 
 pytestmark = pytest.mark.skipif(BINARY is None, reason="no Chromium here (apt-get install chromium)")
 
@@ -263,3 +264,26 @@ async def test_a_row_opens_by_keyboard(shared_room: Served, owner: Browser) -> N
     await owner.run("document.querySelector('.line').focus()")
     await owner.press("Enter")
     await owner.see("Weight in the queue")
+
+
+async def test_behind_a_proxy_on_a_sub_path_everything_stays_on_it(
+    shared_room: Served, gateway: AdminStandIn, viewer: Browser
+) -> None:
+    async with Proxy(shared_room.url, "/console") as proxy:
+        await viewer.open(f"{proxy.url}/users")
+        await viewer.type("Admin key", ADMIN_KEY)
+        await viewer.press("Enter")
+        await viewer.see("$12.340000026")
+        assert await viewer.run("location.pathname") == "/console/users"
+        await viewer.click("Overview", "nav")
+        await viewer.see("3 of 8 slots busy")
+        assert await viewer.run("location.pathname") == "/console/"
+        assert await viewer.run("getComputedStyle(document.querySelector('.mark')).backgroundImage.includes('console')")
+        gateway.tokens.clear()
+        await viewer.see("You were signed out")
+        await viewer.type("Admin key", ADMIN_KEY)
+        await viewer.press("Enter")
+        await viewer.see("3 of 8 slots busy")
+        await viewer.click("Sign out")
+        await viewer.see("You are signed out.")
+        assert await viewer.run("location.pathname") == "/console/sign-in"

@@ -104,7 +104,7 @@ async def look_at_requests(owner: Browser) -> None:
     await owner.see("× 1.00/1M")
     await owner.see("measured: the backend reported the tokens")
     await owner.press("Escape")
-    for page, words in (("Models & prices", "$2.00 / 1M"), ("Backends", "one")):
+    for page, words in (("Models & prices", "$2.00 / 1M"), ("Backends", "0 of 8 slots busy")):
         await owner.click(page, "nav")
         await owner.see(words)
     await owner.click("Look again now")

@@ -29,12 +29,14 @@ class _Backends:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         with ui.element("div").classes("stack"):
-            with card("Slots", "Each light is a slot; lit ones are working."):
-                self._lights = Backends()
-            with card("Backends"):
-                with ui.element("div").classes("tools"):
+            with ui.element("section").classes("card"):
+                with ui.element("div").classes("card-head"):  # above what grows, so that it does not move away
+                    ui.label("Slots").classes("card-title")
                     ui.space()
                     button("Look again now", self._probe)
+                ui.label("Each light is a slot; lit ones are working.").classes("card-hint")
+                self._lights = Backends()
+            with card("Backends"):
                 empty = "No backend is declared in gateway.yaml."
                 self._list = Listing(desk, COLUMNS, self._ask, _shape, empty, self._open)
         desk.keep(self._list.load, 4)

@@ -3,7 +3,8 @@
 from nicegui import events, ui
 
 from .. import show
-from ..desk import Desk, Trouble
+from ..desk import Desk
+from ..house import Trouble
 from ..parts.card import card
 from ..parts.dialog import Moment, actions, button, facts, opened, settled
 from ..parts.listing import Column, Listing, Row
