@@ -69,8 +69,11 @@ class Call:
 
     @property
     def query(self) -> dict[str, str]:
-        """The query's fields; of one that comes twice, the last."""
-        return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=100))
+        """The query's fields; of one that comes twice, the last. Raises BadRequest."""
+        try:
+            return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=100))
+        except ValueError:
+            raise BadRequest("The query has too many fields.") from None
 
     async def body(self) -> dict[str, Any]:
         """The JSON object that was sent; raises BadRequest."""

@@ -24,10 +24,7 @@ class Query:
     would quietly list everything."""
 
     def __init__(self, call: "Call", *known: str) -> None:
-        try:
-            self._fields = call.query
-        except ValueError:
-            raise BadRequest("The query has too many fields.") from None
+        self._fields = call.query
         for name in self._fields:
             if name not in known:
                 near = get_close_matches(name[:40], known, 1)
@@ -52,7 +49,11 @@ class Query:
 
     def limit(self, default: int = 100) -> int:
         """How many rows: 1 to 1,000."""
-        return self.whole("limit", least=1, most=LIMIT_MAX) or default
+        return self.limit_or_all() or default
+
+    def limit_or_all(self) -> int | None:
+        """How many rows: 1 to 1,000; None, which is all, where it is missing."""
+        return self.whole("limit", least=1, most=LIMIT_MAX)
 
     def one_of(self, name: str, values: Sequence[str]) -> str | None:
         """One of these words, in any case; None where it is missing or empty."""

@@ -63,6 +63,10 @@ class Router:
             await wire.fail(error)
         except (ClientGone, ClientStalled) as gone:
             log.info("request %s: %s", call.id, type(gone).__name__)
+        except Exception:
+            # A guard, or a function's app past its own error handler; what stalls inside it comes wrapped in a group.
+            log.exception("request %s failed", call.id)
+            await wire.fail(GatewayError("Something went wrong in the gateway; it was noted."))
         finally:
             status = wire.status if wire.complete else CLIENT_LEFT
             # Booking outlives this task: the server cancels it when the client goes.
