@@ -17,17 +17,22 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shell, su
     """A folder where `aethergate serve` runs, without a model to load."""
     shell = Shell(tmp_path_factory.mktemp("served"))
     shell.done("init")
-    file = shell.folder / "gateway.yaml"
-    file.write_text(file.read_text().replace("if_no_other", "never", 1))
-    with (shell.folder / "serve.log").open("wb") as log:
-        command = [sys.executable, "-m", "admin_cli", "serve", "--port", "0"]
-        serving = subprocess.Popen(command, cwd=shell.folder, env=shell.whole_environ(), stdout=log, stderr=log)
+    serving = serve(shell)
     try:
         assert _url(shell.folder, serving), (shell.folder / "serve.log").read_text()
         yield shell, serving
     finally:
         serving.terminate()
         assert serving.wait(30) == 0, (shell.folder / "serve.log").read_text()
+
+
+def serve(shell: Shell) -> subprocess.Popen[bytes]:
+    """Starts a gateway in the shell's folder that loads no model; it logs to serve.log."""
+    file = shell.folder / "gateway.yaml"
+    file.write_text(file.read_text().replace("if_no_other", "never", 1))
+    with (shell.folder / "serve.log").open("wb") as log:
+        command = [sys.executable, "-m", "admin_cli", "serve", "--port", "0"]
+        return subprocess.Popen(command, cwd=shell.folder, env=shell.whole_environ(), stdout=log, stderr=log)
 
 
 def _url(folder: Path, serving: subprocess.Popen[bytes]) -> str:
@@ -96,3 +101,35 @@ def _master_key(shell: Shell) -> str:
     lines = (shell.folder / ".env").read_text().splitlines()
     (line,) = [each for each in lines if each.startswith("MASTER_API_KEY=")]
     return line.split('"')[1]
+
+
+def test_after_a_crash_the_lock_is_free_and_commands_work_in_process(shell: Shell) -> None:
+    serving = serve(shell)
+    try:
+        assert _url(shell.folder, serving), (shell.folder / "serve.log").read_text()
+        shell.done("add-user", "bob", "--balance", "1.00")
+    finally:
+        serving.kill()
+        serving.wait(30)
+    assert shell.done("check-balance", "bob") == "bob: 1.00\n"
+    assert "aethergate serve" in shell.refused("backends")
+
+
+def test_on_postgresql_the_instance_row_tells_where_it_serves(bare: Shell, postgres_url: str) -> None:
+    bare.environ["DATABASE_URL"] = postgres_url
+    assert "aethergate.db" not in bare.done("init")
+    bare.done("add-user", "bob", "--balance", "1.00")
+    assert "aethergate serve" in bare.refused("backends")
+    serving = serve(bare)
+    try:
+        for _ in range(600):
+            if "serving" in (bare.folder / "serve.log").read_text():
+                break
+            time.sleep(0.05)
+        assert bare.done("check-balance", "bob") == "bob: 1.00\n"
+        assert {each["name"] for each in bare.json("backends")["data"]} == {"ollama", "embedded"}
+    finally:
+        serving.terminate()
+        assert serving.wait(30) == 0, (bare.folder / "serve.log").read_text()
+    assert "aethergate serve" in bare.refused("backends")
+    assert bare.json("audit")["clean"] is True
