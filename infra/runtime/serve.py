@@ -64,8 +64,8 @@ async def serve(
         gateway = Gateway.create(manifest, secrets, only=only)
         try:
             await gateway.start(url=url)
-            log.info("serving", extra={"url": url, "sqlite": _sqlite(gateway)})
             async with _signals(gateway, stop):
+                log.info("serving", extra={"url": url, "sqlite": _sqlite(gateway)})
                 await _until_stopped(gateway, listening, url, stop, ready)
         finally:
             await gateway.stop()

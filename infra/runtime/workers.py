@@ -69,6 +69,7 @@ class Workers:
             start_new_session=True,  # a Ctrl-C reaches them once, through us
         )
         self._children.add(child)
+        log.info("a worker starts", extra={"worker": number, "pid": child.pid})
         if self._stopping.is_set():
             _send(child, signal.SIGTERM)
         try:
