@@ -13,7 +13,8 @@ NANO = 1_000_000_000
 MILLION = 1_000_000
 INT64_MAX = 2**63 - 1
 MONEY_MAX_NANO = 9_000_000 * NANO
-"""Up to here a double carries the decimal number exactly to the nano in JSON readers that print 16 digits."""
+"""Up to here the nano-units are exact even in JSON readers that make every number a double (2⁵³); the decimal beside
+them is so up to 999,999.999999999."""
 
 SECONDS, MINUTES, HOURS, DAYS = 1, 60, 3_600, 86_400
 _SPANS = {"s": SECONDS, "m": MINUTES, "h": HOURS, "d": DAYS}
@@ -111,9 +112,12 @@ class Rate:
     seconds: int
 
     def __str__(self) -> str:
-        """As it is written."""
+        """As it is written, and such that `rate` reads it again: it takes 12 digits and a K or M."""
         name = next((name for name, span in _SPANS.items() if span == self.seconds), f"{self.seconds}s")
-        return f"{self.count}/{name}"
+        if self.count < 10**12:
+            return f"{self.count}/{name}"
+        letter, size = ("M", MILLION) if self.count % MILLION == 0 else ("K", 1_000)
+        return f"{self.count // size}{letter}/{name}"
 
 
 _RATE = re.compile(r"^\s*(\d{1,12})\s*([KM]?)\s*/\s*(?:(s|m|h|d)|sec(?:ond)?|min(?:ute)?|hour|day)\s*$")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from quart import Response
 
-from functions.admin_config.schema import Nothing, faults_of, refused
+from functions.admin_config.schema import Nothing, checked, faults_of, refused
 from functions.admin_config.touched import with_touched
 from infra.config import ConfigError, notes
+from infra.config import plan as differences
 from infra.config import show as shown
 from infra.runtime.call import Call
 
@@ -16,7 +17,10 @@ async def handle(call: Call) -> Response:
     """Raises BadRequest 400 where plan or apply meet a faulty file."""
     do = DO.get(call.path.rpartition("/")[2], show)
     # An admin who leaves in the middle stops neither a change nor its line in the audit log.
-    return await asyncio.shield(call.gateway.spawn(do(call), name=f"admin-{call.id}"))
+    try:
+        return await asyncio.shield(call.gateway.spawn(do(call), name=f"admin-{call.id}"))
+    except ConfigError as error:
+        raise refused(error) from None
 
 
 async def show(call: Call) -> Response:
@@ -27,32 +31,27 @@ async def show(call: Call) -> Response:
 async def check(call: Call) -> Response:
     """POST /admin/config/check."""
     await call.read(Nothing)
-    overrides = call.gateway.catalogue.overrides()
+    gateway = call.gateway
     try:
-        known = notes(await asyncio.to_thread(call.gateway.read_manifest))
+        manifest = await asyncio.to_thread(gateway.read_manifest)
     except ConfigError as error:
-        faults = faults_of(error, call.gateway.manifest.path)
-        return call.answer({"ok": False, "faults": faults, "notes": [], "overrides": overrides})
-    return call.answer({"ok": True, "faults": [], "notes": known, "overrides": overrides})
+        return call.answer(checked(gateway, faults_of(error, gateway.manifest.path), []))
+    return call.answer(checked(gateway, [], notes(manifest), manifest))
 
 
 async def plan(call: Call) -> Response:
     """POST /admin/config/plan."""
     await call.read(Nothing)
-    try:
-        changes = await with_touched(call.gateway.store, await call.gateway.plan())
-    except ConfigError as error:
-        raise refused(error) from None
-    return call.answer({"changes": changes, "overrides": call.gateway.catalogue.overrides()})
+    gateway = call.gateway
+    manifest = await asyncio.to_thread(gateway.read_manifest)
+    changes = await with_touched(gateway.store, differences(gateway.manifest, manifest))
+    return call.answer({"changes": changes, "overrides": gateway.catalogue.overrides(manifest)})
 
 
 async def apply(call: Call) -> Response:
     """POST /admin/config/apply."""
     await call.read(Nothing)
-    try:
-        changes = await with_touched(call.gateway.store, await call.gateway.reload())
-    except ConfigError as error:
-        raise refused(error) from None
+    changes = await with_touched(call.gateway.store, await call.gateway.reload())
     await call.audit("config.apply", Path(call.gateway.manifest.path).name, None, changes)
     return call.answer({"changes": changes, "overrides": call.gateway.catalogue.overrides()})
 

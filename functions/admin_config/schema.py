@@ -1,12 +1,16 @@
 """How faults and changes of gateway.yaml are shown."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from infra.config.changes import Change
 from infra.config.faults import ConfigError, Fault, ManifestFaults
+from infra.config.objects import Manifest
 from infra.errors import BadRequest
+
+if TYPE_CHECKING:
+    from infra.runtime.gateway import Gateway
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):
@@ -17,6 +21,14 @@ def faults_of(error: ConfigError, file: str) -> list[dict[str, Any]]:
     """Every fault with its place; a fault of .env has no line."""
     found = error.faults if isinstance(error, ManifestFaults) else (Fault(file, 0, "", str(error)),)
     return [{"file": each.file, "line": each.line, "where": each.where, "message": each.message} for each in found]
+
+
+def checked(
+    gateway: "Gateway", faults: list[dict[str, Any]], notes: list[str], manifest: Manifest | None = None
+) -> dict[str, Any]:
+    """What a look at the file found; overrides of `manifest`, or of the file in force where that cannot be read."""
+    overrides = gateway.catalogue.overrides(manifest)
+    return {"ok": not faults, "faults": faults, "notes": notes, "overrides": overrides}
 
 
 def refused(error: ConfigError) -> BadRequest:

@@ -1,15 +1,16 @@
-"""Listing, changing and revoking keys; minting.py makes them."""
+"""Changing and revoking keys; listing.py and minting.py are the rest."""
 
 import asyncio
 from typing import Any
 
 from quart import Response
 
+from functions.admin_keys.listing import show_all
 from functions.admin_keys.minting import mint, rotate
-from functions.admin_keys.schema import ChangedKey, owned, properties, view
+from functions.admin_keys.schema import ChangedKey, owned, properties
 from infra.runtime.call import Call
 from infra.store.clock import now_us
-from infra.store.models import Key, User
+from infra.store.models import Key
 
 
 async def handle(call: Call) -> Response:
@@ -17,15 +18,6 @@ async def handle(call: Call) -> Response:
     do = DO[call.method.replace("HEAD", "GET"), "id" in call.params]
     # An admin who leaves in the middle stops neither a change nor its line in the audit log.
     return await asyncio.shield(call.gateway.spawn(do(call), name=f"admin-{call.id}"))
-
-
-async def show_all(call: Call) -> Response:
-    """GET /admin/keys?user=."""
-    identity, wanted = call.gateway.identity, call.query.get("user")
-    users = [await identity.users.find(wanted)] if wanted else await User.all()
-    keys, names = await identity.keys.all(users[0].id if wanted else None), {user.id: user.name for user in users}
-    data = [view(key, names.get(key.user_id, "")) for key in keys]
-    return call.answer({"object": "list", "data": data, "next": None})
 
 
 async def show(call: Call) -> Response:

@@ -10,9 +10,9 @@ from msgspec import UNSET, UnsetType
 from infra.config.faults import did_you_mean
 from infra.config.objects import Limits
 from infra.errors import BadRequest
-from infra.identity.key_columns import KeyChange
+from infra.identity.key_columns import KeyChange, works
 from infra.limits.wire import limits_from_json, limits_to_json
-from infra.store.clock import SECOND_US
+from infra.store.clock import SECOND_US, now_us
 from infra.store.models import Key, User
 from infra.units import DAYS, duration
 
@@ -116,7 +116,7 @@ def view(key: Key, username: str) -> dict[str, Any]:
         "username": username,
         "user_id": key.user_id,
         "key_prefix": key.prefix,
-        "active": key.active,
+        "active": works(key, now_us()),
         "owner": key.owner,
         "limits": limits_to_json(limits_from_json(json.loads(key.limits_json))),
         "models": None if key.models_json is None else json.loads(key.models_json),

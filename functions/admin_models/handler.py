@@ -7,8 +7,8 @@ from quart import Response
 from functions.admin_models.putting import put
 from functions.admin_models.schema import as_list, price_view, view
 from infra.errors import NotFound
-from infra.identity.names import storable
 from infra.runtime.call import Call
+from infra.runtime.query import Query
 from infra.store.models import PriceVersion
 
 
@@ -43,11 +43,11 @@ async def remove(call: Call) -> Response:
 
 async def show_prices(call: Call) -> Response:
     """GET /admin/prices?model=, newest first."""
-    catalogue, model = call.gateway.catalogue, call.query.get("model")
+    catalogue, model = call.gateway.catalogue, Query(call, "model").text("model")
     if not model:
         versions = await PriceVersion.all().order_by("-created_us", "-version")
     else:
-        versions = await catalogue.prices(model) if storable(model) else []
+        versions = await catalogue.prices(model)
     if model and not versions:
         catalogue.listed(model)  # a removed model keeps its history; one that never was is 404 with a hint
         raise NotFound(f"The model {model!r} has no price yet.")

@@ -4,9 +4,10 @@ import asyncio
 
 from quart import Response
 
-from functions.admin_users.schema import ChangedUser, NewUser, balance_nano, changes, limits_json, page_size, view
+from functions.admin_users.schema import ChangedUser, NewUser, balance_nano, changes, limits_json, view
 from infra.identity.names import check_name, check_weight
 from infra.runtime.call import Call
+from infra.runtime.query import Query
 
 
 async def handle(call: Call) -> Response:
@@ -18,8 +19,8 @@ async def handle(call: Call) -> Response:
 
 async def show_all(call: Call) -> Response:
     """GET /admin/users?q=&limit=&cursor=."""
-    query, identity = call.query, call.gateway.identity
-    users, cursor = await identity.users.page(query.get("q"), page_size(query), query.get("cursor"))
+    query, identity = Query(call, "q", "limit", "cursor"), call.gateway.identity
+    users, cursor = await identity.users.page(query.text("q"), query.limit_or_all(), query.text("cursor"))
     keys = await identity.keys.count_by_user()
     return call.answer({"object": "list", "data": [view(user, keys.get(user.id, 0)) for user in users], "next": cursor})
 

@@ -1,7 +1,6 @@
 """What the owner says of a user, and how a user is shown."""
 
 import json
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -15,8 +14,6 @@ from infra.limits.wire import limits_from_json, limits_to_json
 from infra.store.clock import SECOND_US
 from infra.store.models import User
 from infra.units import money, money_decimal
-
-PAGE_MAX = 1_000
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,16 +65,6 @@ def changes(wanted: ChangedUser) -> UserChange:
     if wanted.limits is not UNSET:
         found["limits"] = limits(wanted.limits)
     return found
-
-
-def page_size(query: Mapping[str, str]) -> int | None:
-    """`limit` of a list; None: all. Raises BadRequest."""
-    text = query.get("limit", "")
-    if not text:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= PAGE_MAX:
-        raise BadRequest(f"limit must be a whole number from 1 to {PAGE_MAX:,}.", param="limit")
-    return int(text)
 
 
 def view(user: User, keys: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from infra.errors import BadRequest
 from infra.identity.names import check_name, storable
 from infra.limits.wire import limits_to_json
 from infra.store.clock import SECOND_US
+from infra.store.models import Key
 from infra.units import DAYS
 
 EXPIRY_MAX_US = 36_500 * DAYS * SECOND_US
@@ -44,6 +45,11 @@ def key_columns(changes: KeyChange, now_us: int) -> dict[str, Any]:
     if "expires_us" in changes:
         columns["expires_us"] = _expiry(changes["expires_us"], now_us)
     return columns
+
+
+def works(key: Key, now_us: int) -> bool:
+    """Whether the key is switched on and not at its end."""
+    return key.active and (key.expires_us is None or key.expires_us > now_us)
 
 
 def _models_json(models: Sequence[str] | None) -> str | None:

@@ -10,6 +10,7 @@ of a revocation must not leave the key working.
 from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
+from tortoise.expressions import Q
 from tortoise.functions import Count
 from tortoise.transactions import in_transaction
 
@@ -19,6 +20,7 @@ from infra.identity.key_columns import KeyChange, key_columns
 from infra.identity.keyring import ID_DIGITS, PREFIX, Keyring
 from infra.identity.names import storable
 from infra.store.clock import SECOND_US
+from infra.store.cursor import read_cursor, write_cursor
 from infra.store.database import Store
 from infra.store.models import Key, User
 from infra.units import DAYS
@@ -46,9 +48,27 @@ class Keys:
         query = Key.all() if user_id is None else Key.filter(user_id=user_id)
         return await query.order_by("created_us", "id")
 
+    async def page(
+        self, user_id: str | None = None, limit: int | None = None, cursor: str | None = None
+    ) -> tuple[list[Key], str | None]:
+        """Every key, or those of one user, oldest first, and the cursor of the next page; no limit: all.
+
+        Raises BadRequest for a cursor that is not ours.
+        """
+        query = (Key.all() if user_id is None else Key.filter(user_id=user_id)).order_by("created_us", "id")
+        after = read_cursor(cursor)
+        if after is not None:
+            query = query.filter(Q(created_us__gt=after[0]) | Q(created_us=after[0], id__gt=after[1]))
+        if limit is None:
+            return await query, None
+        rows = await query.limit(limit + 1)
+        last = rows[limit - 1] if len(rows) > limit else None
+        return rows[:limit], None if last is None else write_cursor(last.created_us, last.id)
+
     async def count_by_user(self) -> dict[str, int]:
-        """User id → keys that are switched on."""
-        rows = await Key.filter(active=True).annotate(n=Count("id")).group_by("user_id").values("user_id", "n")
+        """User id → keys that work."""
+        open_keys = Key.filter(Q(expires_us__isnull=True) | Q(expires_us__gt=self._clock()), active=True)
+        rows = await open_keys.annotate(n=Count("id")).group_by("user_id").values("user_id", "n")
         return {row["user_id"]: row["n"] for row in rows}
 
     async def mint(

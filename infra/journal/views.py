@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from infra.identity.key_columns import works
 from infra.journal.figures import Figures
 from infra.journal.line import Line
 from infra.limits.wire import limits_from_json, limits_to_json
-from infra.store.clock import SECOND_US
+from infra.store.clock import SECOND_US, now_us
 from infra.store.models import Key
 from infra.units import money_decimal
 
@@ -51,7 +52,7 @@ def own_key(row: Key) -> dict[str, Any]:
         "id": row.id,
         "name": row.name,
         "key_prefix": row.prefix,
-        "active": row.active,
+        "active": works(row, now_us()),
         "limits": limits(row.limits_json),
         "models": None if row.models_json is None else json.loads(row.models_json),
         "expires_at": seconds(row.expires_us),

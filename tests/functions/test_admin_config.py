@@ -124,6 +124,14 @@ async def test_what_the_owner_set_by_hand_is_listed_as_an_override_and_survives_
     assert (await admin.done("GET", "/admin/models/stand-in"))["price"]["input"] == "5.00/1M"
 
 
+async def test_a_price_that_the_file_changes_wins_over_the_owners_and_the_plan_says_so(admin: Admin) -> None:
+    await admin.done("POST", "/admin/models", {"id": "stand-in", "price_in": "0.000005"})
+    rewrite(admin, CHEAP, DEAR)
+    for verb in ("check", "plan", "apply"):
+        assert (await admin.done("POST", f"{PATH}/{verb}", {}))["overrides"] == [], verb
+    assert (await admin.done("GET", "/admin/models/stand-in"))["price"]["input"] == "1.25/1M"
+
+
 async def test_the_file_is_the_gateways_own(admin: Admin) -> None:
     for verb in ("check", "plan", "apply"):
         for body in (b'{"path": "/etc/passwd"}', b"[]"):
