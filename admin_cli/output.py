@@ -16,6 +16,13 @@ def line(text: str = "") -> None:
     sys.stdout.write(f"{clean(text)}\n")
 
 
+def lines(found: Iterable[str]) -> None:
+    """Several lines on stdout, seen at once where it is a pipe too."""
+    for each in found:
+        line(each)
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """One line on stderr: for the person, not for what reads our output."""
     sys.stderr.write(f"{clean(text)}\n")

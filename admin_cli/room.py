@@ -94,7 +94,7 @@ class Room:
         self._environ = {**os.environ, "SECRET_KEY": secret_key}
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Starts it and returns at once."""
         self._task = asyncio.create_task(self._keep(), name="control room")
 

@@ -10,7 +10,6 @@ from admin_cli import place
 from admin_cli.trouble import Refusal
 
 if TYPE_CHECKING:
-    from admin_cli.room import Room
     from infra.config.objects import Manifest, Secrets
     from infra.runtime.gateway import Gateway
 
@@ -112,20 +111,14 @@ async def _together(prepared: Prepared, listening: socket.socket, host: str, ui_
 
     async def greet(gateway: "Gateway", url: str) -> None:
         words = await welcome.words(prepared, gateway, url, room.url)
-        await _wait_for(room)
-        for line in words:
-            output.line(line)
-        sys.stdout.flush()
+        if not await room.answers():
+            words.append(f"The control room does not answer at {room.url} yet; it is still starting.")
+        output.lines(words)
+        await stop.drain.wait()
+        output.lines(welcome.farewell(len(gateway.relays)))
 
-    await room.start()
+    room.start()
     try:
         await serve(prepared.manifest, prepared.secrets, listening, stop=stop, ready=greet)
     finally:
         await room.stop()
-
-
-async def _wait_for(room: "Room") -> None:
-    if not await room.answers():
-        from admin_cli.output import note
-
-        note(f"The control room does not answer at {room.url} yet; it is still starting.")

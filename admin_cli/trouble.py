@@ -63,6 +63,7 @@ _OWN_WORDS = {
     "infra.config.faults.ManifestFaults",
     "infra.runtime.listener.CannotListen",
     "infra.runtime.lock.DatabaseLocked",
+    "infra.runtime.workers.WorkersFailed",
     "infra.store.migrate.SchemaTooNew",
 }
 """Their messages are written for the owner; by name, since importing them all would be slow."""

@@ -75,6 +75,13 @@ async def words(prepared: "Prepared", gateway: "Gateway", url: str, room_url: st
     return [*lines, "", "Ctrl-C stops everything."]
 
 
+def farewell(running: int) -> list[str]:
+    """What is said at Ctrl-C."""
+    if not running:
+        return ["", "Stopping."]
+    return ["", f"Stopping when {running} running request(s) have finished; Ctrl-C again ends them now."]
+
+
 async def _loaded(gateway: "Gateway") -> None:
     """Waits while an embedded model loads."""
     loop = asyncio.get_running_loop()
