@@ -10,9 +10,9 @@ FIELDS = ("user", *asked.FIELDS)
 
 async def filters(call: Call, query: Query) -> Filters:
     """Raises BadRequest, and NotFound for a user or key that there is not."""
-    identity, user, key = call.gateway.identity, query.text("user"), query.text("key")
-    return asked.filters(
-        query,
-        user_id=(await identity.users.find(user)).id if user else None,
-        key_id=(await identity.keys.find(key)).id if key else None,
-    )
+    identity, name, key_id = call.gateway.identity, query.text("user"), query.text("key")
+    user = await identity.users.find(name) if name else None
+    key = await identity.keys.find(key_id) if key_id else None
+    # The log is indexed by user: a key's requests are found among those of its user.
+    user_id = user.id if user else key.user_id if key else None
+    return asked.filters(query, user_id=user_id, key_id=key.id if key else None)

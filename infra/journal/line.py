@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
+from infra.ledger.books import OPEN
 from infra.store.clock import SECOND_US
 
 T = TypeVar("T")
@@ -40,6 +41,9 @@ class Filters:
             "r.state": self.state,
         }
         found: list[tuple[str, tuple[Any, ...]]] = [(f"{name} = ?", (value,)) for name, value in equal.items() if value]
+        if self.state in OPEN:
+            # In words, so that the databases see that their index of open requests has all of these.
+            found.append(("r.state IN ('HELD', 'STREAMING')", ()))
         if self.status is not None:
             found.append(("r.status BETWEEN ? AND ?", self.status))
         if self.from_us is not None:

@@ -62,6 +62,18 @@ async def test_every_filter_leaves_what_it_names(journal: Journal, log: Log) -> 
         assert sorted(line.id for line in (await journal.page(filters)).rows) == sorted(ids), filters
 
 
+async def test_open_requests_are_found_by_their_own_index(store: Store, journal: Journal, log: Log) -> None:
+    await log(state="HELD", status=None)
+    await log(state="STREAMING", status=None)
+    assert [line.state for line in (await journal.page(Filters(state="HELD"))).rows] == ["HELD"]
+    if store.dialect == "sqlite":
+        where = " AND ".join(sql for sql, _ in Filters(state="HELD").conditions())
+        plan = await store.rows(
+            f"EXPLAIN QUERY PLAN SELECT * FROM requests r WHERE {where} ORDER BY created_us", "HELD"
+        )
+        assert "requests_open" in plan[0]["detail"]
+
+
 async def test_a_line_names_its_user_and_key_and_its_types_are_those_of_python(journal: Journal, log: Log) -> None:
     await log("bob", stream=True, charged=12, finished_us=NOW + 1_500_000)
     line = await journal.get("req_0001")
