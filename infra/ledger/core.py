@@ -97,9 +97,9 @@ def _progress(operation: Progress, books: Books) -> Result:
     if row is None or row.state not in OPEN:
         return Done()
     row.state = "STREAMING"
-    row.progress = max(row.progress, operation.cost)
-    row.units_json = operation.units_json
-    row.input_tokens, row.output_tokens = operation.input_tokens, operation.output_tokens
+    if operation.cost >= row.progress:  # the cost and the units that it is the price of stay together
+        row.progress, row.units_json = operation.cost, operation.units_json
+        row.input_tokens, row.output_tokens = operation.input_tokens, operation.output_tokens
     row.first_byte_us = row.first_byte_us or operation.first_byte_us
     books.touched_requests.add(row.id)
     return Done()

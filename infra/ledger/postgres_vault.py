@@ -5,7 +5,7 @@ from typing import Any, get_type_hints
 
 import asyncpg
 
-from infra.ledger import batch
+from infra.ledger import batch, failpoint
 from infra.ledger.books import Account, AuditRow, Books, EntryRow, RequestRow, columns, values
 from infra.ledger.operations import Operation, Renew, Result
 from infra.ledger.vault import LEASE_SECONDS
@@ -79,6 +79,8 @@ class PostgresVault:
             books = await _load(self._connection, batch.needs(operations))
             results = batch.decide(operations, books)
             await _save(self._connection, books, batch.renewals(operations))
+            failpoint.reach("before-commit")
+        failpoint.reach("after-commit")
         return results, {id: (books.accounts[id].balance, books.accounts[id].held) for id in books.touched_accounts}
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from infra.ledger import failpoint
 from infra.ledger.books import RequestRow
 from infra.ledger.operations import Settle, Void
 
@@ -49,14 +50,15 @@ class Spool:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ours while we live; see `leftovers`
-        lines = b"".join(msgspec.json.encode(_line(operation)) + b"\n" for operation in fresh)
-        os.write(self._file, lines)
-        os.fsync(self._file)
+            _sync_folder(self.path.parent)
+        _append(self._file, b"".join(msgspec.json.encode(_line(operation)) + b"\n" for operation in fresh))
+        failpoint.reach("after-spool")
         self._written |= {operation.final.id for operation in fresh}
 
     def empty(self) -> None:
-        """Everything is in the database: forgets the file."""
+        """Everything is in the database: forgets the file; raises OSError, and tries again at the next call."""
         if self._file is not None:
+            failpoint.reach("before-spool-removal")
             self.path.unlink(missing_ok=True)
             os.close(self._file)
             self._file = None
@@ -67,6 +69,29 @@ class Spool:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _append(file: int, lines: bytes) -> None:
+    """All of it, on the disk, or nothing: half a line would spoil the one that comes after it."""
+    before = os.fstat(file).st_size
+    try:
+        left = memoryview(lines)
+        while left:
+            left = left[os.write(file, left) :]
+        failpoint.reach("in-spool")
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, before)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """A file is only found again after a power cut when its folder is on the disk too."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _line(operation: Settle | Void) -> _Line:

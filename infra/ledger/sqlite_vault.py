@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from infra.ledger import batch
+from infra.ledger import batch, failpoint
 from infra.ledger.books import Account, AuditRow, Books, EntryRow, RequestRow, columns, values
 from infra.ledger.operations import Operation, Renew, Result
 from infra.ledger.vault import LEASE_SECONDS
@@ -81,7 +81,9 @@ class SqliteVault:
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+        failpoint.reach("before-commit")
         connection.execute("COMMIT")
+        failpoint.reach("after-commit")
         return results, {id: (books.accounts[id].balance, books.accounts[id].held) for id in books.touched_accounts}
 
     def _set_durable(self, connection: sqlite3.Connection, durable: bool) -> None:

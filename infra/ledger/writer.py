@@ -11,9 +11,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from infra.errors import BillingUnavailable
+from infra.ledger import failpoint
 from infra.ledger.operations import Done
 from infra.ledger.spool import Spool
 from infra.ledger.vault import COMMIT_SECONDS_MAX, Vault
@@ -22,6 +24,8 @@ log = logging.getLogger("aethergate.ledger")
 
 BATCH_MAX = 500
 RETRY_SECONDS = 0.25
+STOP_SECONDS = 10.0
+"""How long the end waits for a database that does not answer."""
 
 
 @dataclass(slots=True)
@@ -64,15 +68,16 @@ class Writer:
         self._task = asyncio.create_task(self._run(), name="ledger-writer")
 
     async def stop(self) -> None:
-        """Writes what waits (bounded to 10 s where the database does not answer) and disconnects."""
+        """Writes what waits and disconnects; where the database does not answer for 10 s, bills stay on the disk."""
         self._stopping = True
         self._wake.set()
         if self._task is not None:
-            _, pending = await asyncio.wait({self._task}, timeout=10)
+            _, pending = await asyncio.wait({self._task}, timeout=STOP_SECONDS)
             if pending:
                 log.error("the database does not answer", extra={"waiting": len(self._waiting)})
                 self._task.cancel()
                 await asyncio.wait({self._task})
+            await self._spool_bills()
         if self._spool is not None:
             self._spool.close()
         await self._vault.close()
@@ -106,42 +111,54 @@ class Writer:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            orders = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
+            # They stay in line until they are written: whoever asks what is not written yet must see them.
+            orders = list(islice(self._waiting, BATCH_MAX))
             if await self._commit(orders) is not None:
-                await self._one_by_one(orders)
+                await self._one_by_one(len(orders))
 
     async def _commit(self, orders: Sequence[Order]) -> Exception | None:
-        """Writes the batch and answers it, or returns what went wrong: then nothing of it is written."""
+        """Writes the first of the line and answers them, or returns what went wrong: then nothing is written."""
         try:
             results, accounts = await self._vault.commit([order.operation for order in orders])
         except Exception as error:  # noqa: BLE001 - whatever the driver raises, the batch is not written
             log.warning("a commit of %d operations failed: %s: %s", len(orders), type(error).__name__, error)
             return error
         self._failing_since = None
+        for _ in orders:
+            self._waiting.popleft()
         self._changed(accounts)
-        if self._spool is not None and self._spool.used and not self._keeps_any():
-            self._spool.empty()
+        self._empty_spool()
         for order, result in zip(orders, results, strict=True):
+            failpoint.reach(f"before-{type(order.operation).__name__.lower()}-answer")
             if not order.answer.done():
                 order.answer.set_result(result)
         return None
 
-    def _keeps_any(self) -> bool:
-        return any(isinstance(order.operation, self._kept) for order in self._waiting)
+    def _kept_ones(self) -> list[Order]:
+        return [order for order in self._waiting if isinstance(order.operation, self._kept)]
 
-    async def _one_by_one(self, orders: Sequence[Order]) -> None:
-        """After a failed batch: connect anew and replay each; ids make what was written after all harmless."""
-        if not await self._reconnect():
-            await self._put_back(orders)
+    def _empty_spool(self) -> None:
+        if self._spool is None or not self._spool.used or self._kept_ones():
             return
-        for number, order in enumerate(orders):
-            error = await self._commit([order])
+        try:
+            self._spool.empty()
+        except OSError as error:
+            log.error("the spool stays, it will be posted twice, which is harmless: %s", error)
+
+    async def _one_by_one(self, count: int) -> None:
+        """After a failed batch: connect anew and replay each; ids make what was written after all harmless."""
+        await self._spool_bills()
+        if not await self._reconnect():
+            await self._put_off(count)
+            return
+        for left in range(count, 0, -1):
+            error = await self._commit([self._waiting[0]])
             if isinstance(error, self._vault.impossible):
                 # The database is there and says no to this one alone: it would block all others for ever.
-                log.error("this operation can never be written: %r", order.operation)
-                _fail(order)
+                log.error("this operation can never be written: %r", self._waiting[0].operation)
+                _fail(self._waiting.popleft())
             elif error is not None:
-                await self._put_back(orders[number:])
+                await self._put_off(left)
                 return
 
     async def _reconnect(self) -> bool:
@@ -152,34 +169,37 @@ class Writer:
             return False
         return True
 
-    async def _put_back(self, orders: Sequence[Order]) -> None:
-        """Bills wait at the front for the next try; the rest is refused once it has waited long enough."""
+    async def _put_off(self, count: int) -> None:
+        """Of the first `count`, bills keep their place for the next try; the rest is refused once it has waited long
+        enough."""
         self._failing_since = self._failing_since or time.monotonic()
-        kept = []
-        for order in orders:
-            if isinstance(order.operation, self._kept):
-                kept.append(order)
-            elif isinstance(order.operation, self._dropped) or time.monotonic() - order.since > COMMIT_SECONDS_MAX / 2:
-                _fail(order)
-            else:
-                kept.append(order)
-        self._waiting.extendleft(reversed(kept))
-        await self._spool_ends()
+        tried = [self._waiting.popleft() for _ in range(count)]
+        self._waiting.extendleft(reversed([order for order in tried if self._waits_on(order)]))
+        if await self._spool_bills():
+            for order in self._kept_ones():
+                if not order.answer.done():
+                    order.answer.set_result(Done())
         await asyncio.sleep(RETRY_SECONDS)
 
-    async def _spool_ends(self) -> None:
-        """What must not be lost goes to the disk, and whoever waits for it may go on."""
-        orders = [order for order in self._waiting if isinstance(order.operation, self._kept)]
-        if self._spool is None or not orders:
-            return
+    def _waits_on(self, order: Order) -> bool:
+        """Whether it is tried again; else it is told that it failed."""
+        late = time.monotonic() - order.since > COMMIT_SECONDS_MAX / 2
+        if isinstance(order.operation, self._kept) or not (late or isinstance(order.operation, self._dropped)):
+            return True
+        _fail(order)
+        return False
+
+    async def _spool_bills(self) -> bool:
+        """What must not be lost goes to the disk; then whoever waits for it may be told to go on."""
+        bills = [order.operation for order in self._kept_ones()]
+        if self._spool is None or not bills:
+            return False
         try:
-            await asyncio.to_thread(self._spool.keep, [order.operation for order in orders])
+            await asyncio.to_thread(self._spool.keep, bills)
         except OSError as error:
             log.error("bills cannot be spooled, they wait in memory: %s", error)
-            return
-        for order in orders:
-            if not order.answer.done():
-                order.answer.set_result(Done())
+            return False
+        return True
 
 
 def _fail(order: Order) -> None:

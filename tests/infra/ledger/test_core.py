@@ -127,3 +127,12 @@ def test_a_dead_process_bills_its_last_checkpoint_and_nothing_where_nothing_came
     assert apply(Recover("req_2", "user_a", 9), books) == Billed("VOID", 0, 0, 880)
     assert books.requests["req_1"].basis == "recovered"
     assert books.requests["req_1"].units_json == '{"output":3}'
+
+
+def test_a_checkpoint_that_is_lower_than_the_one_before_changes_neither_cost_nor_units() -> None:
+    books = opened()
+    apply(Hold(row(1, "user_a"), 400, 400, 5), books)
+    apply(Progress("req_1", 120, '{"output":12}', 0, 12, 6), books)
+    apply(Progress("req_1", 30, '{"output":3}', 0, 3, 6), books)
+    apply(Recover("req_1", "user_a", 9), books)
+    assert (books.requests["req_1"].charged, books.requests["req_1"].units_json) == (120, '{"output":12}')
