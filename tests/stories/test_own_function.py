@@ -99,6 +99,15 @@ async def test_the_example_answers_and_costs_exactly_what_the_backend_reports(ga
     assert [(row.endpoint, row.state, row.charged) for row in await gate.requests()] == [("summarise", "SETTLED", cost)]
 
 
+async def test_its_models_are_listed_with_its_route(folder: Path, backend: StandIn) -> None:
+    listing = "  - {routes: [GET /v1/models], function: functions.models}\n"
+    lines = lines_of("my_functions.summarise", "/v1/summarise") + listing
+    async with running(folder, MANIFEST + lines.replace("{", "{{").replace("}", "}}"), backend=backend.url) as gate:
+        key = await gate.key()
+        answer = await gate.client.get("/v1/models", headers={"authorization": f"Bearer {key}"})
+    assert "/v1/summarise" in answer.json()["data"][0]["endpoints"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "param"),
     [
