@@ -101,6 +101,7 @@ class Relay:
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._checkpointed = -1
+        self._ending = False
 
     # --- the response -------------------------------------------------------------------------------------------------
 
@@ -140,8 +141,6 @@ class Relay:
         while not self._begun.done():
             yield replies.comment(self._waiting())
             await asyncio.wait({self._begun}, timeout=QUEUE_COMMENT_SECONDS)
-        if self._begun.exception() is not None:
-            self._begun.exception()
         while (data := await self._pipe.read()) is not None:
             yield data
 
@@ -155,7 +154,9 @@ class Relay:
         """The response is over, whole or not: ends the work and waits until it is booked."""
         self.call.gateway.relays.pop(self.call.id, None)
         if self._task is not None and not self._task.done():
-            self._task.cancel()
+            if not self._ending:  # who is booking is not disturbed: a bill that is not written keeps its hold for ever
+                self._ending = True
+                self._task.cancel()
             await asyncio.wait({self._task})
 
     # --- the work -----------------------------------------------------------------------------------------------------
@@ -178,6 +179,7 @@ class Relay:
         except Exception:
             log.exception("request %s failed", self.call.id)
             error = GatewayError("Something went wrong in the gateway; it was noted.")
+        self._ending = True
         await self._end(ending, error)
 
     def _deadline(self) -> float | None:
@@ -280,9 +282,9 @@ class Relay:
 
     async def _end(self, ending: Ending, error: GatewayError | None) -> None:
         """Books the request, then lets the last byte go, then frees the slot."""
-        if self._reply is not None:
-            await self._reply.close()
         try:
+            if self._reply is not None:
+                await self._reply.close()
             bill = await self._bill(ending)
             await self._book(ending, error, bill)
             self._finish(error, bill)

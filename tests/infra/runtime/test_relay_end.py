@@ -1,0 +1,64 @@
+"""A client that leaves while its request is being booked does not stop the booking."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.metering.meter import Meter
+from tests.standins.openai_backend import StandIn
+from tests.standins.running import MANIFEST, Running, running
+
+CHAT: dict[str, Any] = {"model": "stand-in", "messages": [{"role": "user", "content": "one two three"}]}
+PATH = "/v1/chat/completions"
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[StandIn]:
+    async with StandIn() as found:
+        yield found
+
+
+@pytest.fixture
+async def gate(tmp_path: Path, backend: StandIn) -> AsyncIterator[Running]:
+    async with running(tmp_path, MANIFEST, None, backend=backend.url) as found:
+        yield found
+
+
+async def test_a_client_that_leaves_while_tokens_are_counted_is_billed_all_the_same(
+    gate: Running, backend: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.script(pieces=4, usage=False)
+    counting = asyncio.Event()
+    real = Meter.bill
+
+    async def slow(self: Meter, *given: Any) -> Any:
+        counting.set()
+        await asyncio.sleep(0.3)
+        return await real(self, *given)
+
+    monkeypatch.setattr(Meter, "bill", slow)
+    key = await gate.key()
+    headers = {"authorization": f"Bearer {key}"}
+    async with gate.client.stream("POST", PATH, json={**CHAT, "stream": True}, headers=headers) as answer:
+        assert answer.status_code == 200
+        await asyncio.wait_for(counting.wait(), 5)
+    await gate.settled()
+    (row,) = await gate.requests()
+    assert (row.state, row.basis, row.output_tokens) == ("SETTLED", "estimated", 4)
+    assert not gate.gateway.relays
+
+
+async def test_two_who_end_a_request_at_once_book_it_once(gate: Running, backend: StandIn) -> None:
+    backend.script(pieces=50, delay=0.02)
+    key = await gate.key()
+    headers = {"authorization": f"Bearer {key}"}
+    async with gate.client.stream("POST", PATH, json={**CHAT, "stream": True}, headers=headers) as answer:
+        await anext(answer.aiter_bytes())
+        (relay,) = gate.gateway.relays.values()
+        await asyncio.gather(relay.leave(), relay.leave(), gate.gateway.cut())
+    await gate.settled()
+    (row,) = await gate.requests()
+    assert (row.state, row.basis) == ("SETTLED", "partial")
