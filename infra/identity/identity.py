@@ -25,6 +25,8 @@ from infra.store.models import Key, User
 
 BAD_KEYS_PER_MINUTE = 100
 BAD_ADMIN_KEYS_PER_MINUTE = 10
+SESSION_ACTOR = "admin session"
+"""Who acts with a session's token rather than the admin key."""
 NO_KEY = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth "
     "(i.e. Authorization: Bearer YOUR_KEY)."
@@ -75,7 +77,7 @@ class Identity:
         if self._is_master(text):
             return Actor("admin")
         if self._sessions.valid(text):
-            return Actor("admin session")
+            return Actor(SESSION_ACTOR)
         if await self._known(text) is not None:
             raise AdminRequired(
                 "This is a user's API key; the admin API takes the admin key, in the header x-admin-key."

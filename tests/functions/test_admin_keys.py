@@ -202,3 +202,11 @@ async def test_a_session_token_opens_the_admin_api_and_is_not_kept(admin: Admin)
     assert (await admin.refused("POST", "/admin/session", {"hours": 9}))["param"] == "hours"
     assert [action for action, _ in await admin.events()] == ["session.open"]
     assert opened["token"] not in ((await AuditEvent.get(action="session.open")).after_json or "")
+
+
+async def test_a_session_cannot_open_the_next_one(admin: Admin) -> None:
+    opened = await admin.done("POST", "/admin/session", {})
+    own = {"authorization": f"Bearer {opened['token']}"}
+    answer = await admin.running.client.post("/admin/session", json={}, headers=own)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "admin_required")
+    assert [action for action, _ in await admin.events()] == ["session.open"]
