@@ -28,6 +28,7 @@ from infra.limits.vaults import windows_vault
 from infra.runtime import pulse
 from infra.runtime.functions import Function, load
 from infra.runtime.relay import Relay
+from infra.runtime.replays import Recent
 from infra.runtime.router import Router
 from infra.runtime.table import Table, build
 from infra.store.clock import now_us
@@ -63,6 +64,7 @@ class Gateway:
         self.table = Table()
         self.relays: dict[str, Relay] = {}
         """Requests to models that run now, by id."""
+        self.recent = Recent()
         self.closing = False
         self.url: str | None = None
         self.started_us = now_us()

@@ -1,9 +1,14 @@
-"""Idempotency-Key at the admin API: the same key and body get the first answer again, whatever happened to it.
+"""Idempotency-Key: the same key and body get the first answer again and are carried out, and billed, once.
 
-409 while the first one runs, 422 where the body differs. An answer with a secret is not kept: its replay is a 409.
+409 while the first one runs, 422 where the body differs. What the database keeps: at the admin API the answer, unless
+it holds a secret; of a request to a model only its id, since answers of models are never stored. Those are remembered in
+memory for a while (plain ones, of this process); where that is over, or the answer was a stream, the replay is a 409
+that names the first request.
 """
 
 import hashlib
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +22,10 @@ from infra.units import DAYS, MINUTES
 if TYPE_CHECKING:
     from infra.runtime.call import Call
 
+KEPT_BYTES = 1_000_000
+"""Larger answers are not kept."""
+RECENT_BYTES = 32_000_000
+RECENT_SECONDS = 10 * MINUTES
 KEPT_SECONDS = 1 * DAYS
 ABANDONED_SECONDS = 5 * MINUTES
 """A first request that has not ended after this long died with its process."""
@@ -36,11 +45,13 @@ class Replay:
     def __init__(self, call: "Call") -> None:
         self._call = call
         self._claimed = False
-        self.wanted = bool(call.headers.get("idempotency-key"))
+        self._to_model = call.endpoint.access == "key"
+        self.wanted = call.method == "POST" and bool(call.headers.get("idempotency-key"))
 
     @property
     def _id(self) -> str:
-        return f"{self._call.path}:{self._call.idempotency_key()}"
+        whose = self._call.user.user_id if self._to_model else ""
+        return f"{whose}{self._call.path}:{self._call.idempotency_key()}"
 
     async def begin(self) -> Stored | None:
         """None: go ahead. Raises BadRequest, Conflict, IdempotencyMismatch."""
@@ -60,7 +71,16 @@ class Replay:
             raise Conflict("The first request with this Idempotency-Key is still running.")
         if known.body is None:
             raise Conflict("This request was carried out already; its answer held a secret that is shown only once.")
-        return Stored(known.status, known.body.encode())
+        return self._recalled(known.status, known.body) if self._to_model else Stored(known.status, known.body.encode())
+
+    def _recalled(self, status: int, request_id: str) -> Stored:
+        body = self._call.gateway.recent.get(request_id)
+        if body is None:
+            raise Conflict(
+                f"This request was carried out and billed already, as {request_id}; its answer is not kept."
+                " Use a new Idempotency-Key to ask again."
+            )
+        return Stored(status, body)
 
     async def _claim(self, fingerprint: str, abandoned: Row | None) -> None:
         async def insert() -> None:
@@ -74,22 +94,57 @@ class Replay:
             raise Conflict("The first request with this Idempotency-Key is still running.") from None
         self._claimed = True
 
-    async def end(self, status: int, body: bytes) -> None:
-        """Keeps a final answer; a refusal (4xx, 5xx) gives the key free again, since nothing was done.
+    async def end(self, status: int, body: bytes, complete: bool) -> None:
+        """Keeps a final answer, once, before its last byte is sent; a refusal (4xx, 5xx) gives the key free again,
+        since nothing was done.
 
-        Where the client left before the answer (status 0), the work may still go on: the claim stays until it counts
-        as abandoned."""
-        if not self._claimed or status == 0:
+        Where an admin's client left before the answer, the work may still go on: the claim stays until it counts as
+        abandoned. A request to a model ended with its client, so that the key is free."""
+        if not self._claimed or (not complete and not self._to_model):
             return
+        self._claimed = False
+        done = complete and 200 <= status < 300
+        kept: str | None = None
+        if done and self._to_model:
+            kept = self._call.id
+            self._call.gateway.recent.put(self._call.id, body)
+        elif done and not self._call.secret_answer:
+            kept = body.decode()
+        await self._call.gateway.store.write(lambda: _keep(self._id, status, kept) if done else _free(self._id))
 
-        async def keep() -> None:
-            if not 200 <= status < 300:
-                await Row.filter(id=self._id).delete()
-                return
-            kept = None if self._call.secret_answer else body.decode()
-            await Row.filter(id=self._id).update(status=status, body=kept)
 
-        await self._call.gateway.store.write(keep)
+async def _keep(id: str, status: int, body: str | None) -> None:
+    await Row.filter(id=id).update(status=status, body=body)
+
+
+async def _free(id: str) -> None:
+    await Row.filter(id=id).delete()
+
+
+class Recent:
+    """Plain answers of models, in memory only, for the clients that ask again because they missed the first one."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._bytes = 0
+
+    def put(self, request_id: str, body: bytes) -> None:
+        """Remembers an answer; the oldest go where there is no room. A stream cannot be replayed."""
+        if len(body) >= KEPT_BYTES or body.startswith((b"data:", b":")):
+            return
+        self._answers[request_id] = time.monotonic(), body
+        self._bytes += len(body)
+        while self._bytes > RECENT_BYTES or (self._answers and self._old(next(iter(self._answers)))):
+            _, (_, gone) = self._answers.popitem(last=False)
+            self._bytes -= len(gone)
+
+    def get(self, request_id: str) -> bytes | None:
+        """The answer, None where it is not remembered (any more)."""
+        found = self._answers.get(request_id)
+        return found[1] if found is not None and not self._old(request_id) else None
+
+    def _old(self, request_id: str) -> bool:
+        return time.monotonic() - self._answers[request_id][0] > RECENT_SECONDS
 
 
 def _abandoned(row: Row) -> bool:

@@ -54,8 +54,8 @@ class Router:
             await self._run(call, entrance, scope, send)
 
     async def _run(self, call: Call, entrance: Entrance, scope: Mapping[str, Any], send: Any) -> None:
-        replay = Replay(call) if call.endpoint.access == "admin" and call.method == "POST" else None
-        wire = Wire(call, send, keep=replay is not None and replay.wanted)
+        replay = Replay(call)
+        wire = Wire(call, send, replay if replay.wanted else None)
         try:
             await self._answer(call, entrance, scope, wire, replay)
         except GatewayError as error:
@@ -73,22 +73,22 @@ class Router:
             await asyncio.shield(self._gateway.spawn(self._close(call, wire, replay, status), name=f"close-{call.id}"))
 
     async def _answer(
-        self, call: Call, entrance: Entrance, scope: Mapping[str, Any], wire: Wire, replay: Replay | None
+        self, call: Call, entrance: Entrance, scope: Mapping[str, Any], wire: Wire, replay: Replay
     ) -> None:
         for guard in entrance.guards:
             await guard(call)
         if entrance.function.app is None:
             raise FunctionBroken(f"The function {call.endpoint.name} is broken; the owner can see why.", retry_after=30)
-        if replay is not None and (stored := await replay.begin()) is not None:
+        stored = await replay.begin()
+        if stored is not None:
             await wire.answer(stored.status, stored.body, {"idempotent-replayed": "true"})
             return
         app: Any = entrance.function.app
         await app({**scope, "aethergate.call": call}, call.intake.replay, wire.send)
 
-    async def _close(self, call: Call, wire: Wire, replay: Replay | None, status: int) -> None:
+    async def _close(self, call: Call, wire: Wire, replay: Replay, status: int) -> None:
         await call.close(status)
-        if replay is not None:
-            await replay.end(wire.status, wire.kept)
+        await replay.end(wire.status, wire.kept, wire.complete)
         self._gateway.telemetry.answered(call, status)
 
 

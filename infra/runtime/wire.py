@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from infra.errors import GatewayError
 from infra.runtime import replies
+from infra.runtime.replays import KEPT_BYTES
 
 if TYPE_CHECKING:
     from infra.runtime.call import Call
+    from infra.runtime.replays import Replay
 
 CLIENT_STALL_SECONDS = 60.0
 """A client that takes nothing for so long is cut: a stalled reader must not keep a slot."""
-KEPT_BYTES = 1_000_000
-"""Answers up to this size are kept for a replay."""
 EXPOSED = ", ".join(
     ["x-request-id", "openai-processing-ms", "retry-after", "x-should-retry"]
     + [f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")]
@@ -29,10 +29,10 @@ class ClientStalled(Exception):
 class Wire:
     """`send` for the function's app; `fail` for an error before it."""
 
-    def __init__(self, call: "Call", send: Any, *, keep: bool = False) -> None:
+    def __init__(self, call: "Call", send: Any, replay: "Replay | None" = None) -> None:
         self._call = call
         self._send = send
-        self._keep = keep
+        self._replay = replay
         self.status = 0
         self.complete = False
         self.kept = b""
@@ -44,8 +44,8 @@ class Wire:
             message = {**message, "headers": [*message["headers"], *self._headers()]}
         elif message["type"] == "http.response.body":
             self.complete = not message.get("more_body", False)
-            if self._keep and len(self.kept) < KEPT_BYTES:
-                self.kept += message.get("body", b"")
+            if self._replay is not None:
+                await self._remember(message.get("body", b""), self._replay)
             if self._call.method == "HEAD":
                 message = {**message, "body": b""}
         try:
@@ -53,6 +53,13 @@ class Wire:
                 await self._send(message)
         except TimeoutError:
             raise ClientStalled from None
+
+    async def _remember(self, part: bytes, replay: "Replay") -> None:
+        """Before the last byte: who asks again right after it finds the answer kept."""
+        if len(self.kept) < KEPT_BYTES:
+            self.kept += part
+        if self.complete:
+            await asyncio.shield(self._call.gateway.spawn(replay.end(self.status, self.kept, True), name="replay"))
 
     async def fail(self, error: GatewayError) -> None:
         """Answers with an error, unless an answer has begun."""

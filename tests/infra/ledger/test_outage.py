@@ -97,7 +97,7 @@ async def test_bills_wait_on_the_disk_and_are_posted_once(store: Store, tmp_path
     outage.down = True
     assert await asyncio.gather(*(ledger.settle(row, 400) for row in rows)) == [None] * 5
     assert not ledger.writer.healthy
-    spools = [path for path in tmp_path.rglob("*.spool-inst_1")]
+    spools = list(tmp_path.rglob("*.spool-inst_1"))
     assert len(spools) == 1 and spools[0].read_bytes().count(b"\n") == 5
     outage.down = False
     for _ in range(100):
