@@ -185,10 +185,6 @@ class Gateway:
         path = Path(self.manifest.path)
         return load_manifest(path, read_env(path.resolve().parent, os.environ))
 
-    async def plan(self) -> list[Change]:
-        """What `reload` would change; raises ManifestFaults."""
-        return plan(self.manifest, await asyncio.to_thread(self.read_manifest))
-
     async def reload(self) -> list[Change]:
         """Reads the file and applies it; a faulty one raises ManifestFaults and changes nothing."""
         manifest = await asyncio.to_thread(self.read_manifest)
