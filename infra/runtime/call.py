@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from quart import Response
 
-from infra.config.objects import Endpoint
+from infra.config.objects import Deadlines, Endpoint
 from infra.errors import BadRequest, GatewayError, ModelNotAllowed
 from infra.identity.caller import Caller
 from infra.ledger.ledger import too_low
@@ -16,9 +16,10 @@ from infra.limits.limiter import Ticket
 from infra.metering.ask import Ask, Reading
 from infra.metering.bounds import Bounds, output_cap
 from infra.runtime import replies
+from infra.runtime.counter import RequestCounter
 from infra.runtime.intake import Intake
 from infra.runtime.record import draft
-from infra.runtime.relay import Relay, RequestCounter
+from infra.runtime.relay import Relay
 from infra.runtime.subjects import model_subjects
 from infra.store.clock import now_us
 from infra.store.ids import new
@@ -57,6 +58,8 @@ class Call:
         self.actor = ""
         """Who acts at the admin API."""
         self.ticket: Ticket | None = None
+        self.client_seconds = Deadlines().client
+        """A client that takes nothing for so long is cut: a stalled reader must not keep a slot."""
         self.ask: Ask | None = None
         self.relay: Relay | None = None
         self.error: GatewayError | None = None

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from quart import Response
 
-from infra.backends.adapters.base import Adapter
 from infra.backends.faults import NotSent
 from infra.backends.reply import Reply
-from infra.errors import BackendTimeout, GatewayError, NoBackend, ShuttingDown
+from infra.errors import BackendTimeout, GatewayError, NoBackend, ShuttingDown, Unavailable
 from infra.ledger.books import RequestRow
 from infra.ledger.operations import Billed, Progress
 from infra.metering.ask import Ask, Reading
@@ -25,6 +24,7 @@ from infra.metering.meter import Bill, Ending, Meter
 from infra.metering.price import Units, cost_nano
 from infra.metering.shown import shown_usage, units_json
 from infra.runtime import replies
+from infra.runtime.counter import RequestCounter
 from infra.runtime.pipe import Pipe
 from infra.runtime.record import CLIENT_LEFT, draft
 from infra.store.clock import now_us
@@ -39,32 +39,6 @@ log = logging.getLogger("aethergate.relay")
 
 QUEUE_COMMENT_SECONDS = 5.0
 """After this long without an answer a waiting stream is told its place, and again after as long."""
-COUNT_SECONDS = 2.0
-"""A tokenizer gets this long; a bill does not wait for it longer."""
-
-
-class RequestCounter:
-    """The backend's tokenizer, asked for one request; see `infra.metering.meter.Counter`."""
-
-    def __init__(self, adapter: Adapter, ask: Ask, upstream: str) -> None:
-        self._adapter, self._ask, self._upstream = adapter, ask, upstream
-
-    async def text(self, text: str) -> int | None:
-        """Tokens of a text."""
-        return await _soon(self._adapter.count_text(self._upstream, text))
-
-    async def prompt(self) -> int | None:
-        """Tokens of the request's prompts."""
-        return await _soon(self._adapter.count_prompt(self._ask.task, self._ask.body, self._upstream))
-
-
-async def _soon(count: Any) -> int | None:
-    try:
-        async with asyncio.timeout(COUNT_SECONDS):
-            found: int | None = await count
-            return found
-    except (TimeoutError, GatewayError):
-        return None
 
 
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -189,6 +163,7 @@ class Relay:
         self._refuse_fields()
         self._seat = await self._take_seat(list(self.offer.targets))
         self.place = None
+        self.call.client_seconds = self._seat.adapter.backend.deadlines.client
         await self._hold()
         reply = await self._send()
         if self.ask.stream:
@@ -226,7 +201,7 @@ class Relay:
             self.bounds = self.meter.bounds = replace(self.bounds, output=self.bounds.output_for(held.amount))
 
     async def _send(self) -> Reply:
-        """Sends to the seat's backend; one that certainly never got the request is passed over for the next target."""
+        """Sends to the seat's backend; one that certainly produced nothing is passed over for the next target."""
         left = list(self.offer.targets)
         while True:
             assert self._seat is not None
@@ -238,14 +213,18 @@ class Relay:
                 self.sent = True
                 self._reply = await adapter.ask(self.ask.task, prepared.body, self.ask.stream, self.call.id)
                 return self._reply
-            except NotSent as error:
+            except Unavailable as error:
+                # Not reached, no such model there, no capacity: nothing was generated, so nothing can be billed twice.
                 self.sent = False
                 self._seat.release()
                 self._seat = None
                 left.remove(target)
-                if not left:
+                if left:
+                    self._seat = await self._take_seat(left)
+                elif isinstance(error, NotSent):
                     raise NoBackend("No backend of this model can be reached at the moment.", retry_after=5) from error
-                self._seat = await self._take_seat(left)
+                else:
+                    raise
 
     def _body(self) -> dict[str, Any]:
         body = dict(self.ask.body)
@@ -299,7 +278,12 @@ class Relay:
         if not self.sent or self._seat is None:
             return None
         counter = RequestCounter(self._seat.adapter, self.ask, self._seat.target.upstream)
-        return await self.meter.bill(ending, counter)
+        try:
+            return await self.meter.bill(ending, counter)
+        except Exception:
+            # Whatever an answer held that could not be counted: the hold must end, billed as the checkpoint would be.
+            log.exception("the bill of request %s is only what was counted on the way", self.call.id)
+            return Bill(self.meter.so_far(), "partial") if self.meter.pieces else None
 
     async def _book(self, ending: Ending, error: GatewayError | None, bill: Bill | None) -> None:
         row = replace(

@@ -1,7 +1,7 @@
 """Idempotency-Key: the same key and body get the first answer again and are carried out, and billed, once.
 
 409 while the first one runs, 422 where the body differs. What the database keeps: at the admin API the answer, unless
-it holds a secret; of a request to a model only its id, since answers of models are never stored. Those are remembered in
+it holds a secret; of a request to a model only its id, since answers of models are never stored. Those are kept in
 memory for a while (plain ones, of this process); where that is over, or the answer was a stream, the replay is a 409
 that names the first request.
 """

@@ -16,6 +16,7 @@ from infra.runtime.record import CLIENT_LEFT
 from infra.runtime.replays import Replay
 from infra.runtime.table import Entrance
 from infra.runtime.wire import ClientStalled, Wire, cors, preflight
+from infra.store.ids import new
 
 if TYPE_CHECKING:
     from infra.runtime.gateway import Gateway
@@ -107,7 +108,8 @@ async def _drained(intake: Intake) -> None:
 async def _refuse(intake: Intake, send: Any, error: GatewayError, path: str) -> None:
     """An error where no function was found: there is no Call to answer for."""
     await _drained(intake)
-    await _bare(send, error.status, replies.encode(error.body()), {**error.headers(), **cors(path)})
+    known = {"x-request-id": new("req"), "openai-processing-ms": "0"}
+    await _bare(send, error.status, replies.encode(error.body()), {**known, **error.headers(), **cors(path)})
 
 
 async def _bare(send: Any, status: int, body: bytes, headers: Mapping[str, str]) -> None:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from infra.runtime.call import Call
     from infra.runtime.replays import Replay
 
-CLIENT_STALL_SECONDS = 60.0
-"""A client that takes nothing for so long is cut: a stalled reader must not keep a slot."""
 EXPOSED = ", ".join(
     ["x-request-id", "openai-processing-ms", "retry-after", "x-should-retry"]
     + [f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")]
@@ -49,7 +47,7 @@ class Wire:
             if self._call.method == "HEAD":
                 message = {**message, "body": b""}
         try:
-            async with asyncio.timeout(CLIENT_STALL_SECONDS):
+            async with asyncio.timeout(self._call.client_seconds):
                 await self._send(message)
         except TimeoutError:
             raise ClientStalled from None
