@@ -1,48 +1,24 @@
-"""The `aethergate` command, put together."""
+"""Where the `aethergate` command begins and ends."""
 
 import sys
-from typing import Annotated
-
-import typer
-
-from admin_cli.commands import keys, manifest, models, money, requests, run, setup, users
-from admin_cli.grammar import Group
-from admin_cli.trouble import end
-
-ROOMS = (setup, run, users, keys, models, money, requests, manifest)
-BEGIN = (
-    "Begin with `make run` or `aethergate init && aethergate up`. Each command has examples: aethergate add-user --help"
-)
-
-app = typer.Typer(
-    cls=Group,
-    add_completion=False,
-    no_args_is_help=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
-for room in ROOMS:
-    room.add(app)
-
-
-@app.callback(invoke_without_command=True, epilog=BEGIN)
-def aethergate(
-    ctx: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=setup.show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Sell and share the inference of your own machines through the OpenAI API."""
-    if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())
 
 
 def main() -> None:
     """Runs one command line and leaves with its exit code."""
     try:
+        # In here, so that a Ctrl-C while libraries are loaded is no traceback either.
+        from admin_cli.app import app
+
         code = app(standalone_mode=False, prog_name="aethergate")
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where a traceback becomes a sentence
-        end(error)
+        _end(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(error: BaseException) -> None:
+    try:
+        from admin_cli.trouble import end
+    except KeyboardInterrupt:
+        sys.exit(130)
+    end(error)

@@ -93,7 +93,7 @@ def serve_together(config: str | None, host: str, port: int, ui_port: int, *, as
     from infra.telemetry.lines import log_to_stderr
 
     log_to_stderr(logging.WARNING if sys.stderr.isatty() else logging.INFO)
-    bind(host, ui_port).close()  # said here and now, not by the child later
+    bind(host, ui_port, "--ui-port").close()  # said here and now, not by the child later
     with bind(host, port) as listening:
         if ask:
             prepared.manifest = welcome.offer_embedded(prepared.manifest)

@@ -21,14 +21,14 @@ class CannotListen(Exception):
     """The address cannot be used; the message is one sentence for the owner."""
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket bound to the address, not listening yet; port 0 takes a free one. Raises CannotListen."""
+def bind(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A socket that listens at the address; port 0 takes a free one. Raises CannotListen, which names the option."""
     try:
         address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (socket.gaierror, UnicodeError):
         raise CannotListen(f"{host} is no address of this machine: say --host 127.0.0.1 or 0.0.0.0") from None
     except OverflowError:
-        raise CannotListen(f"{port} is no port: say --port with a number up to 65535") from None
+        raise CannotListen(f"{port} is no port: say {option} with a number up to 65535") from None
     found = socket.socket(address[0], address[1])
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -37,16 +37,16 @@ def bind(host: str, port: int) -> socket.socket:
         found.listen(BACKLOG)
     except OSError as wrong:
         found.close()
-        raise CannotListen(taken(host, port, wrong)) from None
+        raise CannotListen(taken(host, port, wrong, option)) from None
     return found
 
 
-def taken(host: str, port: int, wrong: OSError) -> str:
+def taken(host: str, port: int, wrong: OSError, option: str = "--port") -> str:
     """Why the address cannot be used and what to do, in one sentence."""
     if wrong.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use: stop what listens there, or choose another with --port"
+        return f"port {port} on {host} is in use: stop what listens there, or choose another with {option}"
     if wrong.errno == errno.EACCES:
-        return f"port {port} needs more rights than this user has: choose one above 1023 with --port"
+        return f"port {port} needs more rights than this user has: choose one above 1023 with {option}"
     if wrong.errno == errno.EADDRNOTAVAIL:
         return f"{host} is no address of this machine: say --host 127.0.0.1 or 0.0.0.0"
     return f"cannot listen on {host} port {port}: {os.strerror(wrong.errno or 0)}"

@@ -123,7 +123,8 @@ def test_the_control_room_answers(running: Up) -> None:
 
 def test_a_second_up_is_refused_by_the_first_port_that_is_taken(running: Up) -> None:
     said = running.shell.refused("up", "--port", str(running.port), "--ui-port", str(running.room))
-    assert f"port {running.room} on 127.0.0.1 is in use" in said
+    assert said.startswith(f"aethergate: port {running.room} on 127.0.0.1 is in use")
+    assert said.endswith("--ui-port")
 
 
 def test_a_second_up_on_other_ports_is_refused_by_the_lock(running: Up) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from admin_cli.main import app
+from admin_cli.app import app
 from infra import errors
 from infra.config import load
 from infra.runtime.wire import EXPOSED
