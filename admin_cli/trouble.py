@@ -64,6 +64,7 @@ _OWN_WORDS = {
     "infra.runtime.listener.CannotListen",
     "infra.runtime.lock.DatabaseLocked",
     "infra.runtime.workers.WorkersFailed",
+    "infra.store.archive.BackupRefused",
     "infra.store.migrate.SchemaTooNew",
 }
 """Their messages are written for the owner; by name, since importing them all would be slow."""

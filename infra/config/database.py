@@ -33,6 +33,8 @@ class DatabaseUrl:
     application_name: str = "aethergate"
     statement_cache_size: int | None = None
     """0 behind PgBouncer in transaction mode."""
+    search_path: str | None = None
+    """The schema that is worked in; None: as the server sets it."""
 
     def __str__(self) -> str:
         """For screens and logs: without the password."""
@@ -49,7 +51,9 @@ class DatabaseUrl:
         found |= {name: value for name in ("user", "password") if (value := getattr(self, name)) is not None}
         if self.statement_cache_size is not None:
             found["statement_cache_size"] = self.statement_cache_size
-        return {**found, "server_settings": {"application_name": self.application_name}}
+        settings = {"application_name": self.application_name}
+        settings |= {"search_path": self.search_path} if self.search_path is not None else {}
+        return {**found, "server_settings": settings}
 
     def tls(self) -> bool | str | ssl.SSLContext:
         """asyncpg's `ssl` argument; with certificate files a context, since asyncpg takes those only from a DSN.

@@ -7,6 +7,7 @@ Every write also makes the cache forget, inside the work that no cancellation st
 of a revocation must not leave the key working.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
@@ -19,6 +20,7 @@ from infra.errors import BadRequest, Conflict, NotFound
 from infra.identity.key_columns import KeyChange, key_columns
 from infra.identity.keyring import ID_DIGITS, PREFIX, Keyring
 from infra.identity.names import storable
+from infra.store import closed
 from infra.store.clock import SECOND_US
 from infra.store.cursor import read_cursor, write_cursor
 from infra.store.database import Store
@@ -119,9 +121,11 @@ class Keys:
         async def work() -> tuple[Key, str]:
             old = await self.find(key_id)
             try:
-                return await self._replace(old, grace_seconds)
+                new = await self._replace(old, grace_seconds)
             finally:
                 self._forget(old.id)
+            await self._note(await self.find(old.id))
+            return new
 
         return await self._store.write(work)
 
@@ -154,4 +158,12 @@ class Keys:
                 await Key.filter(id=key.id).update(**columns)
         finally:
             self._forget(key.id)
-        return await self.find(key.id)
+        found = await self.find(key.id)
+        if not columns.keys().isdisjoint(("active", "expires_us")):
+            await self._note(found)
+        return found
+
+    async def _note(self, key: Key) -> None:
+        """For a restore of a backup from before, which must not bring the key back."""
+        path = closed.closed_file(self._store.url)
+        await asyncio.to_thread(closed.note, path, "key", key.id, key.active, key.expires_us)

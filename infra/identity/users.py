@@ -1,5 +1,6 @@
 """Users, but for their money: finding, listing, changing. The ledger makes them, with their first balance."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -9,6 +10,7 @@ from infra.config.objects import Limits
 from infra.errors import NotFound
 from infra.identity.names import NAME_MAX, check_weight, storable
 from infra.limits.wire import limits_to_json
+from infra.store import closed
 from infra.store.database import Store
 from infra.store.models import User
 
@@ -69,7 +71,11 @@ class Users:
                     await User.filter(id=user.id).update(**columns)
             finally:  # in here, so that an admin who leaves meanwhile does not leave the old state in the cache
                 self._forget(user.id)
-            return await self.find(user.id)
+            found = await self.find(user.id)
+            if "active" in columns:  # a restore of a backup from before must not undo it
+                path = closed.closed_file(self._store.url)
+                await asyncio.to_thread(closed.note, path, "user", found.id, found.active)
+            return found
 
         return await self._store.write(work)
 

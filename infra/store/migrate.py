@@ -13,7 +13,7 @@ import asyncpg
 
 from infra.store.clock import now_us
 
-_LOCK = 0x41_47_4D_49_47  # "AGMIG": the advisory lock under which PostgreSQL migrates, one process at a time
+LOCK = 0x41_47_4D_49_47  # "AGMIG": the advisory lock under which PostgreSQL migrates, one process at a time
 LOCK_SECONDS = 30
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, applied_us BIGINT NOT NULL)"
 
@@ -45,18 +45,18 @@ def _whole(stem: str, dialect: str) -> str:
     return "\n".join(part.read_text(encoding="utf-8") for part in parts if part.is_file())
 
 
-def pending(applied: set[int], dialect: str) -> list[Migration]:
-    """The steps that are missing; raises SchemaTooNew."""
+def pending(applied: set[int], dialect: str, until: int | None = None) -> list[Migration]:
+    """The steps that are missing, up to the version `until` (None: all); raises SchemaTooNew."""
     known = migrations(dialect)
     newest = max(step.version for step in known)
     if applied and max(applied) > newest:
         raise SchemaTooNew(
             f"The database has schema {max(applied)}, this version knows {newest}: start the newer AetherGate again."
         )
-    return [step for step in known if step.version not in applied]
+    return [step for step in known if step.version not in applied and (until is None or step.version <= until)]
 
 
-def migrate_sqlite(path: str) -> list[str]:
+def migrate_sqlite(path: str, until: int | None = None) -> list[str]:
     """Migrates a file and returns the names of the steps taken; waits up to 30 s for another process that migrates."""
     connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
     try:
@@ -65,7 +65,8 @@ def migrate_sqlite(path: str) -> list[str]:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute(_TABLE)
-            steps = pending({row[0] for row in connection.execute("SELECT version FROM schema_migrations")}, "sqlite")
+            applied = {row[0] for row in connection.execute("SELECT version FROM schema_migrations")}
+            steps = pending(applied, "sqlite", until)
             for step in steps:
                 for statement in _statements(step.script):
                     connection.execute(statement)
@@ -104,13 +105,13 @@ def _statements(script: str) -> Iterator[str]:
         yield held
 
 
-async def migrate_postgres(connection: "asyncpg.Connection") -> list[str]:
+async def migrate_postgres(connection: "asyncpg.Connection", until: int | None = None) -> list[str]:
     """Migrates the connection's database and returns the names of the steps taken; other processes wait their turn."""
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         await connection.execute(_TABLE)
         applied = {row["version"] for row in await connection.fetch("SELECT version FROM schema_migrations")}
-        steps = pending(applied, "postgres")
+        steps = pending(applied, "postgres", until)
         for step in steps:
             await connection.execute(step.script)
             await connection.execute("INSERT INTO schema_migrations VALUES ($1, $2)", step.version, now_us())

@@ -1,0 +1,304 @@
+"""Backup and restore on both databases: consistent under load, proved before it counts, nothing revoked comes back."""
+
+import asyncio
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from infra.config.urls import database_url
+from infra.store import archive
+from infra.store.archive import BackupRefused
+from infra.store.backup import backup
+from infra.store.closed import closed_file
+from infra.store.migrate import migrations
+from infra.store.models import Key, Request, User
+from infra.store.restore import restore
+from tests.infra.store import safes
+
+
+@pytest.fixture(autouse=True)
+def in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What belongs to a PostgreSQL is noted below the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+async def kept(database: str, tmp_path: Path) -> Path:
+    """A backup of two users, one of them with a key, and twenty requests."""
+    async with safes.opened(database) as store, safes.books(store) as (ledger, identity):
+        ada, bob = await safes.user(ledger), await safes.user(ledger, "bob")
+        await identity.keys.mint(ada, "one")
+        for number in range(20):
+            await safes.ask(ledger, (ada, bob)[number % 2], f"req_{number}", number + 1)
+        await backup(database_url(database), tmp_path / "kept.backup")
+    return tmp_path / "kept.backup"
+
+
+async def test_five_backups_under_load_each_restore_to_a_clean_audit(
+    database: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url, files = database_url(database), [tmp_path / f"{number}.backup" for number in range(5)]
+    async with safes.opened(database) as store, safes.books(store) as (ledger, _):
+        people = [await safes.user(ledger, name) for name in ("ada", "bob", "eve")]
+        async with safes.load(ledger, people):
+            for file in files:
+                await asyncio.sleep(0.3)
+                await backup(url, file)
+    counts, open_requests = [], 0
+    for file in files:
+        other = safes.fresh(request, tmp_path, url.dialect)
+        restored = await restore(database_url(other), file)
+        report = await safes.proved(other)
+        assert report.held_total == 0
+        counts.append(report.requests)
+        open_requests += restored.recovered
+    assert counts == sorted(set(counts)), "each one was taken later, with more in it"
+    assert open_requests > 0, "they were taken under load"
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgres"])
+async def test_a_backup_of_one_database_is_the_same_in_the_other(
+    database: str, kept: Path, target: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    other = safes.fresh(request, tmp_path, target)
+    await restore(database_url(other), kept)
+    before, after = await safes.content(database), await safes.content(other)
+    assert [len(rows) for rows in before.values()].count(0) < 4
+    assert after == before  # SQLite says 1 and 0 for true and false: equal in Python
+
+
+async def test_requests_that_ran_are_ended_as_those_of_a_dead_process(database: str, tmp_path: Path) -> None:
+    url, file = database_url(database), tmp_path / "open.backup"
+    async with safes.opened(database) as store, safes.books(store) as (ledger, _):
+        ada = await safes.user(ledger)
+        await ledger.hold(safes.draft(ada, "req_open"), 5_000, 5_000)
+        await backup(url, file)
+    assert (await restore(url, file)).recovered == 1
+    report = await safes.proved(database)
+    assert report.held_total == 0
+    async with safes.opened(database):
+        found = await Request.get(id="req_open")
+        assert (found.state, found.error_code) == ("VOID", "gateway_died")
+
+
+async def test_what_was_switched_off_since_the_backup_stays_off(database: str, tmp_path: Path) -> None:
+    url, file = database_url(database), tmp_path / "early.backup"
+    async with safes.opened(database) as store, safes.books(store) as (ledger, identity):
+        ada, bob = await safes.user(ledger), await safes.user(ledger, "bob")
+        made = [(await identity.keys.mint(ada, name))[0] for name in ("kept", "revoked", "rotated", "off")]
+        await backup(url, file)
+        await identity.keys.revoke(made[1].id)
+        await identity.keys.rotate(made[2].id, grace_seconds=60)
+        await identity.keys.change(made[3].id, active=False)
+        await identity.users.change(bob, active=False)
+        ends = {key.name: key.expires_us for key in await Key.all()}
+    closed_file(url).unlink()  # the database that is replaced must be enough
+    restored = await restore(url, file)
+    assert restored.swapped is not None and restored.swapped.closed == 5
+    async with safes.opened(database):
+        assert {key.name: key.active for key in await Key.all()} == {
+            "kept": True,
+            "revoked": False,
+            "rotated": True,
+            "off": False,
+        }
+        found = {key.name: key.expires_us for key in await Key.all()}
+        assert found == {"kept": None, "revoked": ends["revoked"], "rotated": found["rotated"], "off": None}
+        assert found["rotated"] is not None
+        assert {each.name: each.active for each in await User.all()} == {"ada": True, "bob": False}
+
+
+async def test_revocations_outlive_the_loss_of_the_database(
+    database: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url, file = database_url(database), tmp_path / "early.backup"
+    async with safes.opened(database) as store, safes.books(store) as (ledger, identity):
+        ada = await safes.user(ledger)
+        one, two = [(await identity.keys.mint(ada, name))[0] for name in ("one", "two")]
+        await backup(url, file)
+        await identity.keys.revoke(one.id)
+        await identity.keys.change(two.id, active=False)
+        await identity.keys.change(two.id, active=True)
+        await identity.users.change(ada, active=False)
+        await identity.users.change(ada, active=True)
+    other = safes.fresh(request, tmp_path, url.dialect)
+    with closed_file(url).open("ab") as lines:
+        lines.write(b'\n{"kind":"key","id":"torn')  # the process died while it wrote
+    restored = await restore(database_url(other), file, revoked=[closed_file(url)])
+    assert restored.swapped is not None and (restored.swapped.kept, restored.swapped.closed) == (None, 2)
+    async with safes.opened(other):
+        assert {key.name: key.active for key in await Key.all()} == {"one": False, "two": True}
+        assert (await User.get()).active
+
+
+def damaged(file: Path, how: str) -> Path:
+    data, bad = file.read_bytes(), file.with_name(f"{how}.backup")
+    lines = gzip.decompress(data).splitlines(keepends=True)
+    header = json.loads(lines[0])
+    match how:
+        case "cut":
+            bad.write_bytes(data[: len(data) // 2])
+        case "bit":
+            bad.write_bytes(data[:200] + bytes([data[200] ^ 4]) + data[201:])
+        case "no end":
+            bad.write_bytes(gzip.compress(b"".join(lines[:-1])))
+        case "changed":
+            bad.write_bytes(gzip.compress(b"".join(lines).replace(b"1000000000000", b"9000000000000", 1)))
+        case "row lost":
+            bad.write_bytes(gzip.compress(b"".join(lines[:-2] + lines[-1:])))
+        case "newer":
+            bad.write_bytes(gzip.compress(json.dumps({**header, "schema": 9999}).encode() + b"\n"))
+        case "newer format":
+            bad.write_bytes(gzip.compress(json.dumps({**header, "version": 9999}).encode() + b"\n"))
+        case "no backup":
+            bad.write_bytes(b"something else")
+    return bad
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("cut", "damaged"),
+        ("bit", "damaged"),
+        ("no end", "cut short"),
+        ("changed", "damaged"),
+        ("row lost", "damaged"),
+        ("newer", "newer AetherGate"),
+        ("newer format", "newer AetherGate"),
+        ("no backup", "no backup"),
+    ],
+)
+async def test_a_bad_file_is_refused_and_nothing_is_touched(database: str, kept: Path, how: str, said: str) -> None:
+    before = await safes.content(database)
+    with pytest.raises(BackupRefused, match=said):
+        await restore(database_url(database), damaged(kept, how))
+    assert await safes.content(database) == before
+    assert await leavings(database) == []
+
+
+async def leavings(database: str) -> list[str]:
+    """What a restore would have left behind."""
+    url = database_url(database)
+    if url.dialect == "sqlite":
+        return [path.name for path in Path(url.path).parent.iterdir() if "restor" in path.name or "part" in path.name]
+    async with safes.opened(database) as store:
+        return [
+            row["nspname"] for row in await store.rows("SELECT nspname FROM pg_namespace WHERE nspname LIKE '%restor%'")
+        ]
+
+
+async def test_a_backup_whose_books_do_not_add_up_is_refused(database: str, kept: Path) -> None:
+    lines = gzip.decompress(kept.read_bytes()).splitlines(keepends=True)
+    place = next(n for n, line in enumerate(lines) if line.startswith(b'["user_'))
+    row = json.loads(lines[place])
+    columns = json.loads(lines[1])["columns"]
+    row[columns.index("balance")] += 1
+    lines[place] = json.dumps(row).encode() + b"\n"
+    end = json.loads(lines[-1])
+    end["sha256"] = hashlib.sha256(b"".join(lines[:-1])).hexdigest()
+    bad = kept.with_name("wrong.backup")
+    bad.write_bytes(gzip.compress(b"".join(lines[:-1]) + json.dumps(end, separators=(",", ":")).encode() + b"\n"))
+    before = await safes.content(database)
+    with pytest.raises(BackupRefused, match="does not add up"):
+        await restore(database_url(database), bad)
+    assert await safes.content(database) == before
+    assert await leavings(database) == []
+
+
+async def test_the_old_database_is_kept_and_a_second_restore_keeps_its_own(database: str, kept: Path) -> None:
+    url = database_url(database)
+    async with safes.opened(database) as store, safes.books(store) as (ledger, _):
+        await safes.user(ledger, "late")
+    first, second = await restore(url, kept), await restore(url, kept)
+    assert first.swapped is not None and second.swapped is not None
+    assert first.swapped.kept != second.swapped.kept
+    async with safes.opened(database):
+        assert await User.filter(name="late").count() == 0
+    where = first.swapped.kept or ""
+    if url.dialect == "sqlite":
+        assert where.endswith("aethergate.db.before-restore")
+        assert (await safes.proved(f"sqlite:///{where}")).users == 3
+    else:
+        async with safes.opened(database) as store:
+            assert len(await store.rows("SELECT id FROM before_restore.users")) == 3
+
+
+async def test_what_was_booked_stays_append_only_after_a_restore(database: str, kept: Path) -> None:
+    await restore(database_url(database), kept)
+    async with safes.opened(database) as store:
+        for sql in ("UPDATE entries SET amount = 1", "DELETE FROM price_versions"):
+            with pytest.raises(Exception, match=r"append-only|immutable"):
+                await store.rows(sql)
+
+
+async def test_a_database_in_use_is_not_replaced_but_a_check_is_allowed(database: str, kept: Path) -> None:
+    from infra.runtime.lock import DatabaseLock, DatabaseLocked
+
+    url = database_url(database)
+    if url.dialect == "sqlite":
+        lock = DatabaseLock(url.path)
+        lock.acquire("http://127.0.0.1:1")
+        with pytest.raises(DatabaseLocked, match="stop it first"):
+            await restore(url, kept)
+        assert (await restore(url, kept, check=True)).swapped is None
+        lock.release()
+        return
+    async with safes.opened(database) as store:
+        await store.rows(
+            "INSERT INTO instances VALUES ('inst_a', 'http://10.0.0.1:8000', 1,"
+            " (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + 15000000)"
+        )
+    with pytest.raises(BackupRefused, match=r"10\.0\.0\.1:8000.*stop it first"):
+        await restore(url, kept)
+    assert (await restore(url, kept, check=True)).swapped is None
+    assert await leavings(database) == []
+
+
+async def test_a_backup_of_an_older_schema_is_brought_up_to_date(
+    request: pytest.FixtureRequest, database: str, kept: Path, tmp_path: Path
+) -> None:
+    lines = gzip.decompress(kept.read_bytes()).splitlines(keepends=True)
+    lines[0] = msgspec.json.encode({**json.loads(lines[0]), "schema": 1}) + b"\n"
+    end = {**json.loads(lines[-1]), "sha256": hashlib.sha256(b"".join(lines[:-1])).hexdigest()}
+    old = tmp_path / "old.backup"
+    old.write_bytes(gzip.compress(b"".join(lines[:-1]) + msgspec.json.encode(end) + b"\n"))
+    url = database_url(safes.fresh(request, tmp_path, database_url(database).dialect))
+    restored = await restore(url, old)
+    assert restored.migrations == [step.name for step in migrations(url.dialect)[1:]]
+
+
+async def test_a_backup_replaces_no_file_unless_told_and_is_for_its_owner_alone(database: str, kept: Path) -> None:
+    url, before = database_url(database), kept.read_bytes()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(BackupRefused, match="exists already"):
+        await backup(url, kept)
+    assert kept.read_bytes() == before
+    await backup(url, kept, force=True)
+    assert kept.read_bytes() != before
+    assert [path for path in kept.parent.iterdir() if "part" in path.name] == []
+
+
+async def test_an_empty_database_has_nothing_to_back_up(database: str, tmp_path: Path) -> None:
+    with pytest.raises(BackupRefused, match="nothing to back up"):
+        await backup(database_url(database), tmp_path / "x.backup")
+    assert not (tmp_path / "x.backup").exists()
+
+
+async def test_a_broken_sqlite_file_is_replaced_all_the_same(kept: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"no database at all, and long enough to be looked at" * 100)
+    restored = await restore(database_url(f"sqlite:///{broken}"), kept)
+    assert restored.swapped is not None and not restored.swapped.readable
+    assert (await safes.proved(f"sqlite:///{broken}")).users == 2
+
+
+async def test_every_table_is_either_in_a_backup_or_left_out_on_purpose(database: str) -> None:
+    async with safes.opened(database) as store:
+        sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        if store.dialect == "postgres":
+            sql = "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+        assert {row["name"] for row in await store.rows(sql)} == {*archive.KEPT, *archive.LEFT_OUT}
