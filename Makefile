@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := sh infra/deploy/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format clean
+.PHONY: help run test simulate torture check format clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,12 @@ run: $(VENV)/.installed-run  ## start the API on :8000 and the control room on :
 
 test: $(VENV)/.installed-test  ## run every test (ARGS="-k ledger")
 	@$(BIN)/python -m pytest $(ARGS)
+
+simulate: $(VENV)/.installed-test  ## thousands of seeds of the money simulator (ARGS="--seeds 20000")
+	$(BIN)/python -m tests.simulate $(ARGS)
+
+torture: $(VENV)/.installed-test  ## kill -9, cuts and restarts of real gateways, in full (about half an hour)
+	AETHERGATE_TORTURE=full $(BIN)/python -m pytest -v -s --timeout=3600 tests/torture $(ARGS)
 
 check: $(VENV)/.installed-test  ## format, lint, types, house rules
 	$(BIN)/ruff format --check .

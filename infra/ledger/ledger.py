@@ -292,9 +292,10 @@ class Ledger:
         answers = [self.writer.submit(Recover(row["id"], row["user_id"], now_us())) for row in rows]
         if answers:
             await asyncio.wait(answers)
-        if len(rows) < RECOVER_MAX:
-            return len(rows)
-        return len(rows) + await self.recover(all_others=all_others)
+        resolved = sum(answer.exception() is None for answer in answers)
+        if len(rows) < RECOVER_MAX or resolved < len(rows):
+            return resolved  # what failed is found again by the next beat
+        return resolved + await self.recover(all_others=all_others)
 
 
 def _spool_place(store: Store) -> tuple[Path, str]:

@@ -98,8 +98,8 @@ class Gateway:
             await function.start()
         if serving:
             await self.ledger.renew(url)
-            # On SQLite the lock is ours (infra.runtime.lock), so nobody else can be alive.
-            recovered = await self.ledger.recover(all_others=self.alone)
+            # Who is alone has the lock (infra.runtime.lock): nobody else can be alive. Among others the pulse does it.
+            recovered = await self.ledger.recover(all_others=True) if self.alone else 0
             if recovered:
                 log.warning("resolved requests of a process that died", extra={"requests": recovered})
             if not self.alone:

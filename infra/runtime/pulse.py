@@ -16,8 +16,12 @@ log = logging.getLogger("aethergate.pulse")
 CHECKPOINT_SECONDS = 1.0
 LEASE_EVERY = 5
 """Beats between two renewals of the lease, which lasts 15 s."""
+RECOVER_EVERY = 2
+"""Beats between two looks for the dead: a lease of 15 s and this are less than the 20 s that are promised."""
 QUIET_BEATS = 20
 """After a database that was away nobody is declared dead for so long: the others could not renew their leases."""
+QUIET_BEATS_FIRST = 8
+"""The same for a process that is new and does not know whether the database was away: two renewals of the others."""
 LOOK_AROUND_EVERY = 3
 """Beats between two looks at what other processes on the same database changed: a key revoked there is refused here
 within 5 s (DESIGN.md section 9)."""
@@ -25,31 +29,43 @@ LAST_USED_EVERY = 30
 PRUNE_EVERY = 600
 
 
+class _Beats:
+    """What the beats remember of each other."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.renewed = 0
+        """The beat of the last renewal that worked: one that failed comes again at once, not 5 s later."""
+        self.quiet_until = QUIET_BEATS_FIRST
+
+
 async def beat(gateway: "Gateway", serving: bool) -> None:
     """Once a second until cancelled; a beat that fails is logged and the next one comes."""
-    count, failed_at = 0, -QUIET_BEATS
+    beats = _Beats()
     while True:
         await asyncio.sleep(CHECKPOINT_SECONDS)
-        count += 1
+        beats.count += 1
         try:
-            await _once(gateway, count, serving, settled=count - failed_at > QUIET_BEATS)
+            await _once(gateway, beats, serving)
         except GatewayError as error:
             log.warning("a beat failed: %s", error.message)
-            failed_at = count
+            beats.quiet_until = beats.count + QUIET_BEATS
         except Exception:
             log.exception("a beat failed")
-            failed_at = count
+            beats.quiet_until = beats.count + QUIET_BEATS
 
 
-async def _once(gateway: "Gateway", count: int, serving: bool, settled: bool) -> None:
+async def _once(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
+    count = beats.count
     for relay in list(gateway.relays.values()):
         checkpoint = relay.checkpoint()
         if checkpoint is not None:
             gateway.ledger.progress(checkpoint)
-    if serving and count % LEASE_EVERY == 0:
+    if serving and count - beats.renewed >= LEASE_EVERY:
         await gateway.ledger.renew(gateway.url)
-        if settled:
-            await gateway.ledger.recover(all_others=False)
+        beats.renewed = count
+    if serving and (gateway.alone or count > beats.quiet_until) and count % RECOVER_EVERY == 0:
+        await gateway.ledger.recover(all_others=gateway.alone)
     if not gateway.alone and count % LOOK_AROUND_EVERY == 0:
         gateway.identity.forget()
         await gateway.catalogue.refresh()
