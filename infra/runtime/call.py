@@ -203,7 +203,7 @@ def _decoded(body: bytes, shape: Any) -> Any:
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
-        text = str(error)
+        text = str(error).removesuffix(" - at `$[...]`")  # the place of a number out of range, which names nothing
         param = text.rpartition(" - at `$")[2].strip(".`") or None if " - at `$" in text else _unknown_field(text)
         raise BadRequest(f"The body is not what is expected here: {text}.", param=param) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

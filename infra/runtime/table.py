@@ -71,5 +71,6 @@ def _pattern(path: str) -> re.Pattern[str]:
     # re.split gives text, name, ":path" or None, text, …
     text = re.escape(parts[0])
     for position in range(1, len(parts), 3):
-        text += (".+" if parts[position + 1] else "[^/]+") + re.escape(parts[position + 2])
-    return re.compile(text, re.DOTALL)
+        # Just what Quart's own rules take: what passed here and not there would be answered by Quart, not by us.
+        text += ("[^/].*" if parts[position + 1] else "[^/]+") + re.escape(parts[position + 2])
+    return re.compile(text)

@@ -106,6 +106,12 @@ async def test_a_bad_body_is_a_clear_4xx(gate: Running, name: str, body: bytes, 
         assert error["param"] == param
 
 
+async def test_a_number_that_no_machine_holds_is_refused_without_a_made_up_field(gate: Running) -> None:
+    error = await refused(gate, await gate.key(), chat(temperature="@").replace(b'"@"', b"1e400"))
+    assert (error["status"], error["param"]) == (400, None)
+    assert "$" not in error["message"]
+
+
 async def test_field_names_that_no_header_can_carry_do_no_harm(gate: Running) -> None:
     answer = await gate.post(PATH, await gate.key(), {**CHAT, "a\r\nset-cookie: x": 1, "ü": 2, "zork": 3})
     assert answer.status_code == 200

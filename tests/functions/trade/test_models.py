@@ -7,6 +7,8 @@ from openai import AsyncOpenAI, NotFoundError
 
 from tests.functions.trade.owner import Owner
 
+NO_NAMES = ["/stand-in", "%2Fstand-in", "stand%0Ain", "stand-in%0A"]
+"""Behind /v1/models/: no model can be called so, and no redirect may lead to one that is."""
 NOT_ON_SALE = ["gpt-4o", "unsold", "stand-in/", "a" * 1000, "%3Cscript%3E"]
 
 EMBEDDER = "org/embedder:v1"
@@ -41,6 +43,12 @@ async def test_a_model_that_is_not_on_sale_is_unknown_in_openais_words(owner: Ow
         error = (await owner.get(f"/v1/models/{name}", key, 404))["error"]
         assert (error["code"], error["param"], error["type"]) == ("model_not_found", "model", "invalid_request_error")
         assert "does not exist or you do not have access to it" in error["message"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+async def test_a_path_that_no_name_fits_is_not_found(owner: Owner, name: str) -> None:
+    error = (await owner.get(f"/v1/models/{name}", await owner.running.key(), 404))["error"]
+    assert (error["code"], error["type"]) == ("not_found", "invalid_request_error")
 
 
 async def test_a_key_sees_only_the_models_that_it_may_use(owner: Owner) -> None:
