@@ -1,7 +1,7 @@
 """One forwarded request: queue → hold → send → meter → settle, in a task of its own.
 
 The task reads the backend and counts; the response only empties a pipe. So a client that leaves cancels the response,
-never the accounting, and whatever happens the task ends by settling or voiding (DESIGN.md section 4).
+never the accounting, and whatever happens the task ends by settling or voiding (docs/design.md, The life of a request).
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from quart import Response
 
 from infra.backends.faults import NotSent
 from infra.backends.reply import Reply
-from infra.errors import BackendTimeout, GatewayError, NoBackend, ShuttingDown, Unavailable
+from infra.errors import BackendTimeout, GatewayError, NoBackend, RateLimited, ShuttingDown, Unavailable
 from infra.ledger.books import RequestRow
 from infra.ledger.operations import Billed, Progress
+from infra.limits.limiter import Ticket
 from infra.metering.ask import Ask, Reading
 from infra.metering.bounds import Bounds
 from infra.metering.meter import Bill, Ending, Meter
@@ -190,15 +191,26 @@ class Relay:
 
     async def _hold(self) -> None:
         """Tokens of the limits, then money: whoever waited in the queue has pinned neither."""
-        if self.call.ticket is not None:
-            await self.call.ticket.reserve(self.bounds.prompt + self.bounds.output * self.bounds.answers)
         assert self._seat is not None
+        if self.call.ticket is not None:
+            await self._reserve(self.call.ticket, self._seat)
         self.row.backend, self.row.upstream = self._seat.target.backend, self._seat.target.upstream
         self._in_books = True  # from here on they may know this request, whatever comes back
         held = await self.call.gateway.ledger.hold(self.row, self.bounds.want(), self.bounds.least())
         if held.limited:
             self.limited = True
             self.bounds = self.meter.bounds = replace(self.bounds, output=self.bounds.output_for(held.amount))
+
+    async def _reserve(self, ticket: Ticket, seat: "Seat") -> None:
+        """By the bound of a byte per token; where a limit has no room for that, by the backend's own count."""
+        output = self.bounds.output * self.bounds.answers
+        try:
+            await ticket.reserve(self.bounds.prompt + output)
+        except RateLimited:
+            counted = await RequestCounter(seat.adapter, self.ask, seat.target.upstream).prompt()
+            if counted is None or counted >= self.bounds.prompt:
+                raise
+            await ticket.reserve(counted + output)
 
     async def _send(self) -> Reply:
         """Sends to the seat's backend; one that certainly produced nothing is passed over for the next target."""

@@ -232,6 +232,16 @@ async def test_raw_headers_tell_id_limits_and_cost(gate: Running) -> None:
             pass
 
 
+async def test_a_token_limit_counts_tokens_and_not_bytes(gate: Running, client: AsyncOpenAI) -> None:
+    narrow = client.with_options(api_key=await gate.key("narrow", "1.00", limits=Limits(tokens=rate("600/m"))))
+    words: list[Any] = [{"role": "user", "content": "word " * 400}]  # 2,000 bytes, some 430 tokens
+    raw = await narrow.chat.completions.with_raw_response.create(model=MODEL, messages=words, max_tokens=3)
+    used = raw.parse().usage
+    assert used is not None and 400 < used.total_tokens < 600
+    with pytest.raises(openai.RateLimitError, match="Used"):
+        await narrow.chat.completions.create(model=MODEL, messages=words, max_tokens=3)
+
+
 async def test_each_error_is_the_sdks_own_exception(gate: Running, client: AsyncOpenAI) -> None:
     async def ask(client: AsyncOpenAI, **more: Any) -> None:
         await client.chat.completions.create(**{"model": MODEL, "messages": HELLO, "max_tokens": 3, **more})
