@@ -89,14 +89,14 @@ def together(one: Closings, other: Closings) -> Closings:
     return found
 
 
-def statements(closings: Closings) -> Iterable[tuple[str, tuple[str | int, ...]]]:
-    """SQL with `?` that carries a union out, each of which touches one row or none."""
+def statements(closings: Closings) -> Iterable[tuple[str, str, tuple[str | int, ...]]]:
+    """Ids with SQL (with `?`) and its values that carry a union out; each touches one row or none."""
     for (kind, id), closed in sorted(closings.items()):
         if not closed.active:
-            yield f"UPDATE {kind}s SET active = FALSE WHERE id = ? AND active", (id,)
+            yield id, f"UPDATE {kind}s SET active = FALSE WHERE id = ? AND active", (id,)
         if closed.ends_us is not None and kind == "key":
             sql = "UPDATE keys SET expires_us = ? WHERE id = ? AND (expires_us IS NULL OR expires_us > ?)"
-            yield sql, (closed.ends_us, id, closed.ends_us)
+            yield id, sql, (closed.ends_us, id, closed.ends_us)
 
 
 STANDING = (

@@ -38,6 +38,7 @@ class Key(Model):
     prefix = fields.CharField(32)
     active = fields.BooleanField(default=True)
     owner = fields.BooleanField(default=False)
+    """Marked as the gateway owner's own; nothing depends on it yet."""
     limits_json = fields.TextField(default="{}")
     models_json = fields.TextField(null=True)
     expires_us = fields.BigIntField(null=True)
@@ -129,7 +130,7 @@ class Entry(Model):
     """usage, topup, refund, adjustment."""
     debit = fields.CharField(80)
     credit = fields.CharField(80)
-    """`user:<id>` or a system account: cash, revenue, refunds, adjustments, write_off."""
+    """`user:<id>` or an account of the house: cash, revenue, adjustments."""
     amount = fields.BigIntField()
     user_id = fields.CharField(64)
     seq = fields.BigIntField()

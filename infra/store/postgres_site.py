@@ -126,13 +126,14 @@ class PostgresSite:
         return [row[0] for row in await self._home.fetch(sql, schema)]
 
     async def _close(self, closings: Closings) -> int:
-        count = 0
+        touched = set()
         await self._home.execute(f"SET LOCAL search_path = {STAGED}")
-        for sql, values in closed.statements(closings):
+        for id, sql, values in closed.statements(closings):
             first, *rest = sql.split("?")
             placed = first + "".join(f"${number}{part}" for number, part in enumerate(rest, start=1))
-            count += int((await self._home.execute(placed, *values)).rpartition(" ")[2])
-        return count
+            if await self._home.execute(placed, *values) != "UPDATE 0":
+                touched.add(id)
+        return len(touched)
 
     async def _keep(self, home: str, tables: Sequence[str]) -> str:
         taken = {row[0] for row in await self._home.fetch("SELECT nspname FROM pg_namespace")}

@@ -107,7 +107,8 @@ class SqliteSite:
         with closing(sqlite3.connect(self._new, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("BEGIN")
-            count = sum(connection.execute(sql, values).rowcount for sql, values in closed.statements(closings))
+            said = closed.statements(closings)
+            touched = {id for id, sql, values in said if connection.execute(sql, values).rowcount}
             connection.execute("COMMIT")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if any(Path(f"{self._new}{suffix}").exists() for suffix in BESIDE):
@@ -122,7 +123,7 @@ class SqliteSite:
             os.fsync(opened)
         finally:
             os.close(opened)
-        return count
+        return len(touched)
 
     def _keep(self) -> Path:
         """Gives the old file a second name, so that at no moment there is no database."""

@@ -1,4 +1,4 @@
--- What was booked stays booked: LEDGER.md "Shape".
+-- What was booked stays booked: docs/ledger.md, Shape.
 CREATE FUNCTION aethergate_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$;
 CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE ON entries FOR EACH ROW EXECUTE FUNCTION aethergate_refuse();

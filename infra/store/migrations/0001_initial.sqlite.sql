@@ -1,4 +1,4 @@
--- What was booked stays booked: LEDGER.md "Shape".
+-- What was booked stays booked: docs/ledger.md, Shape.
 CREATE TRIGGER entries_no_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 CREATE TRIGGER entries_no_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 CREATE TRIGGER prices_no_update BEFORE UPDATE ON price_versions BEGIN SELECT RAISE(ABORT, 'price versions are immutable'); END;
