@@ -64,7 +64,7 @@ MODEL = Shape(
             required=True,
         ),
         "price": Field(PRICES, "What it costs; each endpoint needs the meters that it uses.", required=True),
-        "max_output": Field(_TOKENS, "Tokens that one answer may have. Default: as many as the context holds."),
+        "max_output": Field(_TOKENS, "Most tokens of one answer. Default: what the caller asks for, else 4,096."),
         "context": Field(_TOKENS, "Tokens of context. Default: what the backend says."),
         "limits": Field(MODEL_LIMITS, "Limits per key of this model alone, beside the endpoint's."),
     },
