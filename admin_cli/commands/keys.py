@@ -33,7 +33,9 @@ def gen_key(
     concurrent: Annotated[int | None, typer.Option(help="Requests at once.")] = None,
     model: Annotated[list[str] | None, typer.Option(metavar="MODEL", help="Only this model; may be repeated.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="TIME", help='Ends after so long: "90d".')] = None,
-    owner: Annotated[bool, typer.Option("--owner", help="Shows the caller the house's errors in full.")] = False,
+    owner: Annotated[
+        bool, typer.Option("--owner", help="Mark as the owner's own key; nothing depends on it yet.")
+    ] = False,
     json: Json = False,
     config: ConfigFile = None,
 ) -> None:
