@@ -1,4 +1,5 @@
-"""Finds the gateway: AETHERGATE_URL, else who holds the database, else this process (DESIGN.md section 2).
+"""Finds the gateway: AETHERGATE_URL, else who holds the database, else this process
+(docs/design.md, How a command finds the gateway).
 
 Restart recovery belongs to a gateway that serves; a command in-process does its work and leaves.
 """

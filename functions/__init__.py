@@ -1,1 +1,1 @@
-"""One folder per endpoint: an isolated Quart handler. DESIGN.md section 4 says how one is made."""
+"""One folder per endpoint: an isolated Quart handler. docs/design.md, A function, says how one is made."""

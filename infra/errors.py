@@ -28,7 +28,7 @@
     ├── BackendError 502              backend_error
     └── BackendTimeout 504            backend_timeout
 
-Status, type and code are the contract of DESIGN.md section 7. A message never holds a stack trace, SQL, a path or a
+Status, type and code are the contract (API_REFERENCE.md, Errors). A message never holds a stack trace, SQL, a path or a
 backend's address: whoever raises writes it for the caller.
 """
 

@@ -1,7 +1,7 @@
 """The units people write, read exactly once: money, prices, rates, sizes, durations.
 
 Money is an integer of nano-units of the currency (10⁻⁹); a price is an integer of nano-units per 1,000,000 units
-(LEDGER.md "Unit and price"). Every reader raises ValueError with one sentence that says what was found.
+(docs/ledger.md, Unit and price). Every reader raises ValueError with one sentence that says what was found.
 """
 
 import re

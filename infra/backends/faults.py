@@ -56,7 +56,7 @@ _CONTEXT = re.compile(
 )
 _NUMBERS = re.compile(r"(\d+) tokens?\b.*?(\d+)", re.DOTALL)
 
-# LLAMA_SERVER.md, short list 4: mistakes of the client that llama.cpp answers with a 500.
+# docs/backends.md, llama.cpp: mistakes of the client that llama.cpp answers with a 500.
 _CLIENTS_500 = re.compile(
     r"Failed to parse (?:messages|tools)|input is not supported|Unsupported tool|Missing '?\w+'? in message"
     r"|\[json\.exception|failed to (?:decode|load) image|invalid (?:image|audio)|must be an array",

@@ -23,7 +23,7 @@ _decode = msgspec.json.Decoder().decode
 class Repair:
     """What an adapter mends in one reply; the base mends what any OpenAI-compatible server may get wrong.
 
-    openai-node's stream helper throws where the first delta of a choice has no role (LLAMA_SERVER.md, 7).
+    openai-node's stream helper throws where the first delta of a choice has no role (docs/backends.md, Every adapter).
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Price versions: immutable, dated, the latest wins (DESIGN.md section 3)."""
+"""Price versions: immutable, dated, the latest wins (docs/design.md, Configuration)."""
 
 import msgspec
 

@@ -85,7 +85,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_exposure(host: str, found: Secrets) -> None:
-    """Raises ConfigError where placeholder secrets would face a network (DESIGN.md section 9)."""
+    """Raises ConfigError where placeholder secrets would face a network (docs/design.md, Configuration)."""
     known = placeholders(found)
     if known and not is_loopback(host):
         raise ConfigError(

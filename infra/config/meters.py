@@ -1,4 +1,5 @@
-"""What the built-in functions need: the loader may not import them (doors, DESIGN.md section 2), so it stands here.
+"""What the built-in functions need: it stands here because the loader may not import them
+(docs/design.md, Rooms and doors).
 
 An owner's own function is not known here: what it needs is found when the runtime loads it, and the catalogue refuses a
 model without that price there. A function's own `Reading.meters` must say the same as METERS.

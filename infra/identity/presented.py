@@ -9,7 +9,7 @@ def user_key(headers: Mapping[str, str]) -> str | None:
 
 
 def admin_key(headers: Mapping[str, str]) -> str | None:
-    """`x-admin-key` (DESIGN.md section 5), else `Authorization: Bearer`."""
+    """`x-admin-key` (API_REFERENCE.md, Keys), else `Authorization: Bearer`."""
     return _named(headers, "x-admin-key") or bearer(headers)
 
 

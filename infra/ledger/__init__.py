@@ -1,4 +1,4 @@
-"""The money room: accounts, holds, bills and the one writer (LEDGER.md).
+"""The money room: accounts, holds, bills and the one writer (docs/ledger.md, The writer).
 
 `core` decides, `writer` commits, `ledger` is the door. Nobody else writes `users`, `requests` or `entries`.
 """

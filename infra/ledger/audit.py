@@ -1,4 +1,4 @@
-"""Proves the balances from the ledger (LEDGER.md "Audit"). It only reads: a repair is an adjustment by a person."""
+"""Proves the balances from the ledger (docs/ledger.md, Audit). It only reads: a repair is an adjustment by a person."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

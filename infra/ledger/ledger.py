@@ -40,7 +40,7 @@ from infra.units import show_money
 log = logging.getLogger("aethergate.ledger")
 
 HOLD_PATIENCE_SECONDS = 2.0
-"""How long a hold waits for the caller's own running requests to free money (LEDGER.md "How much to hold")."""
+"""How long a hold waits for the caller's own running requests to free money (docs/ledger.md, How much is held)."""
 SETTLE_PATIENCE_SECONDS = 10.0
 RECOVER_MAX = 1_000
 R = TypeVar("R", bound=Result)

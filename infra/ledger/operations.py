@@ -92,7 +92,7 @@ class Renew:
 
 Operation = OpenUser | Hold | Progress | Settle | Void | Recover | Post | Renew
 DURABLE = (OpenUser, Settle, Recover, Post)
-"""What must be on the disk before anybody is told (LEDGER.md "What must reach the disk")."""
+"""What must be on the disk before anybody is told (docs/ledger.md, What must reach the disk)."""
 
 
 @dataclass(frozen=True, slots=True)

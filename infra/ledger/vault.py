@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 LEASE_SECONDS = 15
-"""How long a process owns its holds after its last sign of life (LEDGER.md "States")."""
+"""How long a process owns its holds after its last sign of life (docs/ledger.md, Leases and recovery)."""
 COMMIT_SECONDS_MAX = 1.5
 """After this long without a commit, spending is refused: 503 `billing_unavailable`."""
 

@@ -1,8 +1,8 @@
 """Who may pass now: one ticket per request, counted with every subject that has a say in it.
 
 A subject is one holder of limits: a key, its user, an endpoint for that key, an endpoint or a model for all callers
-together (the `total:` of gateway.yaml comes as a subject of its own). DESIGN.md section 3: requests are counted before
-the queue, tokens and concurrency with the hold. A refusal by one subject counts in none.
+together (the `total:` of gateway.yaml comes as a subject of its own). Requests are counted before the queue,
+tokens and concurrency with the hold (docs/design.md, Configuration). A refusal by one subject counts in none.
 """
 
 import time

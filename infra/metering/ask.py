@@ -22,7 +22,7 @@ class Ask:
     answers: int = 1
     """How many answers are produced: n × prompts."""
     prompt_bound: int = 0
-    """Tokens of all prompts, bounded from above (LEDGER.md "How much to hold")."""
+    """Tokens of all prompts, bounded from above (docs/ledger.md, How much is held)."""
     prompt_estimate: int = 0
     """Tokens of all prompts, guessed (a token is about four bytes): billed only where nobody can count them."""
     output_asked: int | None = None

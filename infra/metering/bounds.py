@@ -1,4 +1,4 @@
-"""How much a request can cost at most, and what a smaller hold would still buy (LEDGER.md "How much to hold")."""
+"""How much a request can cost at most, and what a smaller hold would still buy (docs/ledger.md, How much is held)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Counts what a backend delivers and turns the end of a request into a bill (LEDGER.md "What to bill")."""
+"""Counts what a backend delivers and turns the end of a request into a bill (docs/ledger.md, What is billed)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ class Meter:
         return Units(input=min(self._ask.prompt_estimate, self.bounds.prompt), output=self.pieces, request=1)
 
     async def bill(self, ending: Ending, counter: Counter) -> Bill | None:
-        """The bill by LEDGER.md's table, None for nothing."""
+        """The bill by the table of docs/ledger.md, What is billed; None for nothing."""
         if ending == "backend_died" and not self.pieces:
             return None
         if self._failed and not self.pieces:

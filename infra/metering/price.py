@@ -1,4 +1,4 @@
-"""Price lists and the one formula that turns units into money (LEDGER.md "Unit and price")."""
+"""Price lists and the one formula that turns units into money (docs/ledger.md, Unit and price)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

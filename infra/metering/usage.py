@@ -1,5 +1,5 @@
 """What a backend says it used, read with distrust: a usage that is null, negative, float, text or absurd is clamped
-and flagged, never an error (LEDGER.md "What to bill")."""
+and flagged, never an error (docs/ledger.md, What is billed)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Loads the functions that gateway.yaml names, each into a Quart app of its own.
 
 A function that cannot be loaded, or whose app does not start, is kept as broken with the reason: it answers 503 on its
-own routes and touches nothing else (DESIGN.md section 4).
+own routes and touches nothing else (docs/design.md, A function).
 """
 
 import importlib

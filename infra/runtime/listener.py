@@ -1,4 +1,4 @@
-"""The socket that the gateway listens on, and Hypercorn's settings for it (STACK.md "Traps")."""
+"""The socket that the gateway listens on, and Hypercorn's settings for it (docs/backends.md, Hypercorn)."""
 
 import errno
 import logging

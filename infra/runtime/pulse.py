@@ -24,7 +24,7 @@ QUIET_BEATS_FIRST = 8
 """The same for a process that is new and does not know whether the database was away: two renewals of the others."""
 LOOK_AROUND_EVERY = 3
 """Beats between two looks at what other processes on the same database changed: a key revoked there is refused here
-within 5 s (DESIGN.md section 9)."""
+within 5 s (docs/design.md, One machine, then many)."""
 LAST_USED_EVERY = 30
 PRUNE_EVERY = 600
 

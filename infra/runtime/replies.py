@@ -24,7 +24,7 @@ def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) 
 
 
 def refusal(error: GatewayError) -> Response:
-    """An error as every client reads it (DESIGN.md section 7)."""
+    """An error as every client reads it (API_REFERENCE.md, Errors)."""
     return Response(encode(error.body()), error.status, error.headers(), content_type=JSON)
 
 

@@ -1,6 +1,6 @@
 """The ASGI app: finds the function, opens the Call, asks the guards, runs the function's app, closes the Call.
 
-This file is the whole request pipeline; DESIGN.md section 4 tells the life of a request in words.
+This file is the whole request pipeline; docs/design.md, The life of a request, tells it in words.
 """
 
 import asyncio

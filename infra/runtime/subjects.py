@@ -1,4 +1,4 @@
-"""Whose limits a call counts in (DESIGN.md section 3): limits stand per key, under `total:` for all callers."""
+"""Whose limits a call counts in: per key, under `total:` for all callers (docs/design.md, Configuration)."""
 
 from typing import TYPE_CHECKING
 

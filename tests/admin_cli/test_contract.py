@@ -1,4 +1,4 @@
-"""The original's command lines, word for word, without a server (DESIGN.md section 5)."""
+"""The original's command lines, word for word, without a server (API_REFERENCE.md, Command line)."""
 
 import re
 from decimal import Decimal

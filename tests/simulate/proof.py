@@ -1,4 +1,4 @@
-"""What must be true of the tables after every step (LEDGER.md "Audit"), and at the end."""
+"""What must be true of the tables after every step (docs/ledger.md, Audit), and at the end."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The embedded backend: a llama.cpp server that the gateway runs itself (DESIGN.md section 8)."""
+"""The embedded backend: a llama.cpp server that the gateway runs itself (docs/backends.md, Embedded)."""
 
 from infra.backends.adapters.base import Probe
 from infra.backends.adapters.llamacpp import LlamaCppAdapter

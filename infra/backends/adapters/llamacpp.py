@@ -1,4 +1,4 @@
-"""llama.cpp's server (LLAMA_SERVER.md says what it does on the wire)."""
+"""llama.cpp's server (docs/backends.md, llama.cpp)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -94,7 +94,8 @@ class LlamaCppAdapter(OpenAIAdapter):
 
 
 class LlamaRepair(Repair):
-    """Usage that counts one answer of several, several usage events in one stream, legacy shapes (short list 5–7)."""
+    """Usage that counts one answer of several, several usage events in one stream, legacy shapes
+    (docs/backends.md, llama.cpp)."""
 
     def __init__(self, task: Task, sent: Mapping[str, Any]) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ def params(settings: dict[str, Any]) -> Any:
     found.port = 0
     found.n_parallel = settings["slots"]
     found.n_ctx = settings["context"]
-    # Embeddings of one input must fit one physical batch (LLAMA_SERVER.md): as large as a slot's context.
+    # Embeddings of one input must fit one physical batch (docs/backends.md, llama.cpp): as large as a slot's context.
     found.n_ubatch = found.n_batch = max(512, settings["context"] // settings["slots"])
     # One core stays free for the gateway. llama.cpp's threads wait for each other by spinning: with as many as cores,
     # any other work on the machine slows it down tenfold (measured: 2 tokens/s instead of 20 on two busy cores).
