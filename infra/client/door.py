@@ -35,7 +35,7 @@ class Unreachable(ClientError):
 
 
 class ApiError(ClientError):
-    """The gateway answered with an error (DESIGN.md section 7)."""
+    """The gateway answered with an error (API_REFERENCE.md, Errors)."""
 
     def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         error = body["error"]
