@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from admin_cli.trouble import Refusal
+
 if TYPE_CHECKING:
     from infra.config import DatabaseUrl
     from infra.config.objects import Manifest, Secrets
@@ -39,11 +41,16 @@ class Place:
 
 
 def find(config: str | None) -> Place:
-    """Raises ConfigError where there is no gateway.yaml."""
+    """Raises ConfigError where there is no gateway.yaml, Refusal where none was named and none is here."""
+    from infra.config import ConfigError, read_env
     from infra.config import find as find_file
-    from infra.config import read_env
 
-    path = find_file(config, os.environ)
+    try:
+        path = find_file(config, os.environ)
+    except ConfigError as missing:
+        if config or os.environ.get("AETHERGATE_CONFIG"):
+            raise
+        raise Refusal(f"{missing}; `aethergate init` begins a new one here") from None
     return Place(path, read_env(path.resolve().parent, os.environ))
 
 
@@ -56,7 +63,6 @@ def database(manifest: "Manifest") -> "DatabaseUrl":
 
 def admin_key() -> str:
     """MASTER_API_KEY for a gateway that AETHERGATE_URL names: from the environment or ./.env. Raises Refusal."""
-    from admin_cli.trouble import Refusal
     from infra.config import read_env
 
     found = read_env(Path(), os.environ).get("MASTER_API_KEY", "").strip()

@@ -39,7 +39,7 @@ def _environ(config: str | None) -> Mapping[str, str]:
 
     try:
         return place.find(config).environ
-    except ConfigError:
+    except (ConfigError, Refusal):
         return read_env(Path(), os.environ)
 
 
@@ -61,7 +61,7 @@ def _api_url(config: str | None) -> str:
     url = os.environ.get(place.URL, "").strip()
     if url:
         return url
-    with contextlib.suppress(ConfigError):  # without a usable gateway.yaml here the default address it is
+    with contextlib.suppress(ConfigError, Refusal):  # without a usable gateway.yaml here the default address it is
         database = place.database(place.find(config).manifest())
         url = (DatabaseLock(database.path).holder() or "") if database.dialect == "sqlite" else ""
     return url or "http://127.0.0.1:8000"

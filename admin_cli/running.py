@@ -45,8 +45,6 @@ def _check_only(manifest: "Manifest", only: str | None) -> None:
 def serve_alone(config: str | None, host: str, port: int, only: str | None, workers: int, fd: int | None) -> None:
     """Until a signal; with `fd` as a worker on its parent's socket."""
     prepared = prepare(config, host, only)
-    if workers > 1:
-        _check_workers(prepared.manifest, workers)
 
     from infra.runtime.listener import bind
     from infra.runtime.loop import run
@@ -55,10 +53,7 @@ def serve_alone(config: str | None, host: str, port: int, only: str | None, work
 
     log_to_stderr()
     if workers > 1:
-        from infra.runtime.workers import Workers
-
-        with bind(host, port) as listening:
-            run(Workers(_again(prepared, host, only), listening, workers).run())
+        serve_workers(prepared, host, port, only, workers)
         return
     stop, ready = Stop(), None
     if fd is not None:
@@ -66,15 +61,32 @@ def serve_alone(config: str | None, host: str, port: int, only: str | None, work
 
         ready = worker(stop)
     listening = socket.socket(fileno=fd) if fd is not None else bind(host, port)
-    run(serve(prepared.manifest, prepared.secrets, listening, only=only, stop=stop, ready=ready))
+    is_worker = fd is not None
+    run(serve(prepared.manifest, prepared.secrets, listening, only=only, stop=stop, ready=ready, worker=is_worker))
 
 
-def _check_workers(manifest: "Manifest", workers: int) -> None:
-    if place.database(manifest).dialect == "sqlite":
-        raise Refusal(
-            f"--workers {workers} needs PostgreSQL: a SQLite file has one writing process, and several would wait for "
-            "each other at every request; set DATABASE_URL, or serve with one"
-        )
+def serve_workers(prepared: Prepared, host: str, port: int, only: str | None, workers: int) -> None:
+    """Several processes on one socket, and this one that keeps them; raises DatabaseLocked, CannotListen."""
+    from infra.runtime.listener import bind, url_of
+    from infra.runtime.loop import run
+    from infra.runtime.serve import locked
+    from infra.runtime.workers import Workers, resolve_the_dead
+
+    database = place.database(prepared.manifest)
+    with bind(host, port) as listening, locked(database, url_of(listening)) as lock:
+        if database.dialect == "sqlite":
+            _say_why_one()
+            run(resolve_the_dead(database))
+        run(Workers(_again(prepared, host, only), listening, workers, lock).run())
+
+
+def _say_why_one() -> None:
+    from admin_cli.output import note
+
+    note(
+        "Several workers on one SQLite file take turns at every write, which is why one is the default; with PostgreSQL"
+        " (DATABASE_URL) they do not wait for each other."
+    )
 
 
 def _again(prepared: Prepared, host: str, only: str | None) -> list[str]:

@@ -40,8 +40,8 @@ def end(error: BaseException) -> NoReturn:
 def _usage(error: Exception) -> str:
     ctx = getattr(error, "ctx", None)
     path = ctx.command_path if ctx is not None else "aethergate"
-    message = error.format_message()  # type: ignore[attr-defined]
-    return f"{path}: {message.rstrip('.')}. See `{path} --help`."
+    message = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+    return f"{path}: {message}{'' if message.endswith('?') else '.'} See `{path} --help`."
 
 
 def sentence(error: BaseException) -> str:
@@ -51,8 +51,11 @@ def sentence(error: BaseException) -> str:
         return str(error)
     if isinstance(error, UnicodeEncodeError):
         return "what was typed is not valid UTF-8"
-    if name.startswith(("asyncpg.", "tortoise.", "sqlite3.", "pysqlite3.")) or isinstance(error, OSError):
-        return f"the database or a file is not available: {error}"
+    if isinstance(error, OSError):
+        about = f": {error.filename}" if error.filename else ""
+        return f"the database or a file is not available: {error.strerror or error}{about}"
+    if name.startswith(("asyncpg.", "tortoise.", "sqlite3.", "pysqlite3.")):
+        return f"the database is not available: {error}"
     return f"something unforeseen happened ({type(error).__name__}: {error}); {DEBUG}=1 shows where"
 
 

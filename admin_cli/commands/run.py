@@ -29,7 +29,7 @@ def serve(
     only: Annotated[
         str | None, typer.Option(metavar="FUNCTION", help="Only this function's routes, and health.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the port; PostgreSQL only.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that share the port; best on PostgreSQL.")] = 1,
     fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     config: ConfigFile = None,
 ) -> None:

@@ -131,8 +131,11 @@ def _said(fields: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _encoded(body: Mapping[str, Any] | None) -> bytes | None:
-    """A Decimal travels as text, which the API reads exactly; a float is refused here, since it is exact by luck."""
-    return None if body is None else json.dumps(_exact(_said(body))).encode()
+    """A Decimal travels as text, which the API reads exactly; a float is refused here, since it is exact by luck.
+
+    Raises UnicodeEncodeError for half a character (a lone surrogate), which no JSON can carry.
+    """
+    return None if body is None else json.dumps(_exact(_said(body)), ensure_ascii=False).encode()
 
 
 def _exact(value: Any) -> Any:
