@@ -1,4 +1,4 @@
-"""One gateway per SQLite file: a lock beside it that tells others where that gateway answers 
+"""One gateway per SQLite file: a lock beside it that tells others where that gateway answers
 (docs/design.md, How a command finds the gateway).
 
 The kernel frees a flock when its process ends, however it ends, so a stale file never locks anybody out.

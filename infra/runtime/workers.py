@@ -1,6 +1,7 @@
 """Several serving processes on one socket: started, watched, replaced when they die, drained together.
 
-Hypercorn's own supervisor cuts the streams of its other workers as soon as one ends (docs/backends.md, Hypercorn). Here the parent
+Hypercorn's own supervisor cuts the streams of its other workers as soon as one ends (docs/backends.md, Hypercorn).
+Here the parent
 binds, each child serves the inherited socket, and standard input is a child's life line: its end means that the parent
 is gone. PostgreSQL only: a SQLite file has one gateway.
 """
