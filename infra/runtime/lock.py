@@ -59,6 +59,12 @@ class DatabaseLock:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, json.dumps({"pid": os.getpid(), "url": url or ""}).encode(), 0)
 
+    def fileno(self) -> int:
+        """For children that inherit it: the database stays locked until the last of them has ended."""
+        if self._file is None:
+            raise ValueError("the lock is not held")
+        return self._file
+
     def holder(self) -> str | None:
         """The URL of a living holder, "" where it serves none, None where nobody holds the lock."""
         try:

@@ -53,15 +53,18 @@ async def serve(
     only: str | None = None,
     stop: Stop | None = None,
     ready: Ready | None = None,
+    worker: bool = False,
 ) -> None:
-    """Serves on the socket until told to stop; `ready` is awaited beside it once requests are answered.
+    """Serves on the socket until told to stop; `ready` is awaited beside it once requests are answered. A `worker` has
+    others beside it on its database, and a parent that holds the lock.
 
     Raises DatabaseLocked, SchemaTooNew, OSError and the database driver's errors before it serves.
     """
     stop = stop or Stop()
     url = url_of(listening)
-    with contextlib.closing(listening), _lock(database_url(manifest.gateway.database), url):
-        gateway = Gateway.create(manifest, secrets, only=only)
+    held = contextlib.nullcontext() if worker else locked(database_url(manifest.gateway.database), url)
+    with contextlib.closing(listening), held:
+        gateway = Gateway.create(manifest, secrets, only=only, alone=False if worker else None)
         try:
             await gateway.start(url=url)
             async with _signals(gateway, stop):
@@ -73,13 +76,13 @@ async def serve(
 
 
 @contextlib.contextmanager
-def _lock(database: DatabaseUrl, url: str) -> Iterator[None]:
-    """On SQLite one gateway per file; on PostgreSQL the instance rows tell who lives."""
+def locked(database: DatabaseUrl, url: str) -> Iterator[DatabaseLock | None]:
+    """On SQLite one gateway per file, else DatabaseLocked; on PostgreSQL the instance rows tell who lives."""
     lock = DatabaseLock(database.path) if database.dialect == "sqlite" else None
     if lock is not None:
         lock.acquire(url)
     try:
-        yield
+        yield lock
     finally:
         if lock is not None:
             lock.release()

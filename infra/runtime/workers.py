@@ -3,7 +3,8 @@
 Hypercorn's own supervisor cuts the streams of its other workers as soon as one ends (docs/backends.md, Hypercorn).
 Here the parent
 binds, each child serves the inherited socket, and standard input is a child's life line: its end means that the parent
-is gone. PostgreSQL only: a SQLite file has one gateway.
+is gone. On SQLite the parent holds the file's lock and the children inherit it, so that nobody else takes the file
+while one of them still drains.
 """
 
 import asyncio
@@ -14,9 +15,14 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from infra.config.database import DatabaseUrl
+from infra.ledger.ledger import Ledger
 from infra.runtime.gateway import Gateway
 from infra.runtime.lifeline import until_end_of_input
+from infra.runtime.lock import DatabaseLock
 from infra.runtime.serve import Ready, Stop
+from infra.store.database import Store
+from infra.store.ids import new
 
 log = logging.getLogger("aethergate.workers")
 RESPAWN_SECONDS = 1.0
@@ -28,11 +34,13 @@ class WorkersFailed(Exception):
 
 
 class Workers:
-    """`command` starts one worker, with `--fd N` after it."""
+    """`command` starts one worker, with `--fd N` after it; `lock` is that of a SQLite file, held."""
 
-    def __init__(self, command: Sequence[str], listening: socket.socket, count: int) -> None:
+    def __init__(
+        self, command: Sequence[str], listening: socket.socket, count: int, lock: DatabaseLock | None = None
+    ) -> None:
         self._command = [*command, "--fd", str(listening.fileno())]
-        self._fd = listening.fileno()
+        self._fds = [listening.fileno(), *([lock.fileno()] if lock is not None else [])]
         self._count = count
         self._children: set[asyncio.subprocess.Process] = set()
         self._was_ready = False
@@ -66,7 +74,7 @@ class Workers:
             *self._command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            pass_fds=(self._fd,),
+            pass_fds=self._fds,
             start_new_session=True,  # a Ctrl-C reaches them once, through us
         )
         self._children.add(child)
@@ -106,6 +114,22 @@ class Workers:
         finally:
             for number in doing:
                 loop.remove_signal_handler(number)
+
+
+async def resolve_the_dead(database: DatabaseUrl) -> None:
+    """With a SQLite file's lock in hand and no worker yet, whatever is open is a dead process's: it is resolved now,
+    not when its lease runs out. Raises SchemaTooNew, OSError, sqlite3.Error."""
+    store = Store(database)
+    await store.open()
+    ledger = Ledger(store, new("inst"))
+    try:
+        await ledger.start()
+        resolved = await ledger.recover(all_others=True)
+        if resolved:
+            log.warning("resolved requests of a process that died", extra={"requests": resolved})
+    finally:
+        await ledger.stop()
+        await store.close()
 
 
 def _send(child: asyncio.subprocess.Process, number: signal.Signals) -> None:

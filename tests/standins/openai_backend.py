@@ -15,6 +15,7 @@ import contextlib
 import json
 import socket
 import struct
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -39,6 +40,8 @@ class Seen:
     state: Literal["running", "finished", "left", "died", "failed"] = "running"
     """`left`: the peer closed the connection; `died`: this server cut it as scripted."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended_at: float = 0.0
+    """Monotonic seconds."""
 
     async def end(self, seconds: float = 5) -> str:
         """Waits until the request is over; returns its state."""
@@ -119,6 +122,7 @@ class StandIn:
             raise
         finally:
             self.running -= 1
+            seen.ended_at = time.monotonic()
             seen.ended.set()
 
     async def _play(self, request: web.Request, script: Script, seen: Seen) -> web.StreamResponse:

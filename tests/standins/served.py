@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,17 +111,23 @@ async def _chat(http: httpx.AsyncClient, key: str, stream: bool) -> AsyncIterato
 
 @contextlib.asynccontextmanager
 async def served(
-    folder: Path, backend: str, *words: str, database: str | None = None, drain: str = "20s"
+    folder: Path,
+    backend: str,
+    *words: str,
+    database: str | None = None,
+    drain: str = "20s",
+    manifest: str = MANIFEST,
+    environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Served]:
     """Starts `aethergate serve --port 0 …` and kills it at the end where it still runs; not yet serving."""
-    text = MANIFEST.format(database=database or f"sqlite:///{folder}/aethergate.db", backend=backend, drain=drain)
+    text = manifest.format(database=database or f"sqlite:///{folder}/aethergate.db", backend=backend, drain=drain)
     (folder / "gateway.yaml").write_text(text)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AETHERGATE")}
     secrets = {"SECRET_KEY": SECRETS.secret_key, "MASTER_API_KEY": SECRETS.master_api_key}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "admin_cli", "serve", "--port", "0", *words),
         cwd=folder,
-        env={**kept, **secrets, "PYTHONPATH": str(REPOSITORY)},
+        env={**kept, **secrets, "PYTHONPATH": str(REPOSITORY), **(environ or {})},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

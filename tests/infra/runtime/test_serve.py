@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from infra.client import AdminClient
+from infra.runtime.lock import DatabaseLock, DatabaseLocked
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import ADMIN_KEY
 from tests.standins.served import Served, served
@@ -155,12 +156,32 @@ async def test_an_unknown_function_is_one_sentence_with_the_one_that_was_meant(
         assert gate.said == ['aethergate: no function is called chat_completion; did you mean "chat_completions"?']
 
 
-async def test_several_workers_on_sqlite_are_refused_with_the_reason(tmp_path: Path, backend: StandIn) -> None:
+async def test_several_workers_on_sqlite_serve_and_say_why_one_is_the_default(tmp_path: Path, backend: StandIn) -> None:
     async with served(tmp_path, backend.url, "--workers", "2") as gate:
-        assert await gate.ended() == 1
+        await gate.event("a worker serves", 2)
         [sentence] = gate.said
-        assert "needs PostgreSQL" in sentence
-        assert "one writing process" in sentence
+        assert "why one is the default" in sentence
+        async with gate.chat(await gate.key()) as answer:
+            assert [line async for line in answer.aiter_lines() if line][-1] == "data: [DONE]"
+        with pytest.raises(DatabaseLocked):
+            DatabaseLock(tmp_path / "aethergate.db").acquire("")
+        gate.signal(signal.SIGTERM)
+        assert await gate.ended() == 0
+    DatabaseLock(tmp_path / "aethergate.db").acquire("")
+
+
+async def test_the_file_stays_locked_while_a_worker_outlives_its_parent(tmp_path: Path, backend: StandIn) -> None:
+    backend.script(pieces=20, delay=0.1)
+    async with served(tmp_path, backend.url, "--workers", "2") as gate:
+        await gate.event("a worker serves", 2)
+        async with gate.chat(await gate.key()) as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            gate.signal(signal.SIGKILL)
+            await asyncio.sleep(0.2)
+            with pytest.raises(DatabaseLocked):
+                DatabaseLock(tmp_path / "aethergate.db").acquire("")
+            assert [line async for line in lines if line][-1] == "data: [DONE]"
 
 
 async def test_an_offer_of_http2_is_answered_in_http11(gate: Served) -> None:
