@@ -23,12 +23,12 @@ class CannotListen(Exception):
 
 def bind(host: str, port: int, option: str = "--port") -> socket.socket:
     """A socket that listens at the address; port 0 takes a free one. Raises CannotListen, which names the option."""
+    if not 0 <= port <= 65_535:  # the system would take it modulo 65,536
+        raise CannotListen(f"{port} is no port: say {option} with a number up to 65535")
     try:
         address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (socket.gaierror, UnicodeError):
         raise CannotListen(f"{host} is no address of this machine: say --host 127.0.0.1 or 0.0.0.0") from None
-    except OverflowError:
-        raise CannotListen(f"{port} is no port: say {option} with a number up to 65535") from None
     found = socket.socket(address[0], address[1])
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
