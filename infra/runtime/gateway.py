@@ -127,7 +127,7 @@ class Gateway:
     async def cut(self) -> None:
         """Ends what still runs: streams get an error event and are billed as far as they came."""
         self.closing = True
-        await asyncio.gather(*(relay.leave() for relay in list(self.relays.values())))
+        await asyncio.gather(*(relay.leave(cut=True) for relay in list(self.relays.values())))
 
     async def stop(self) -> None:
         """Ends what still runs and closes the rooms."""

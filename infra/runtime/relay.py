@@ -77,6 +77,7 @@ class Relay:
         self._task: asyncio.Task[None] | None = None
         self._checkpointed = -1
         self._ending = False
+        self._cut = False
 
     # --- the response -------------------------------------------------------------------------------------------------
 
@@ -125,12 +126,13 @@ class Relay:
         position, eta = self.place
         return f"queued position={position} eta={show_duration(eta)}"
 
-    async def leave(self) -> None:
-        """The response is over, whole or not: ends the work and waits until it is booked."""
+    async def leave(self, *, cut: bool = False) -> None:
+        """The response is over, whole or not: ends the work and waits until it is booked. `cut`: by us, not by the
+        client; then the request is billed as if the backend had died."""
         self.call.gateway.relays.pop(self.call.id, None)
         if self._task is not None and not self._task.done():
             if not self._ending:  # who is booking is not disturbed: a bill that is not written keeps its hold for ever
-                self._ending = True
+                self._ending, self._cut = True, cut
                 self._task.cancel()
             await asyncio.wait({self._task})
 
@@ -145,8 +147,8 @@ class Relay:
             ending = "complete"
         except asyncio.CancelledError:
             # Only `leave` and the end of the process cancel this task; the end is still ours to book.
-            ending = "client_left"
-            error = ShuttingDown("The gateway is restarting.") if self.call.gateway.closing else None
+            ending = "backend_died" if self._cut else "client_left"
+            error = ShuttingDown("The gateway is restarting.") if self._cut else None
         except TimeoutError:
             error = BackendTimeout("The request took longer than is allowed here.")
         except GatewayError as raised:
