@@ -1,9 +1,9 @@
 """What all pages share, and the one place where a failed question becomes a sentence.
 
-    Trouble                what the viewer is told, a sentence
-    ├── Unreachable        nobody answers at the API's address
-    ├── Refused            the gateway said no, in its own words
-    └── SignedOut          the session is over; the page is already on its way to the sign-in
+Trouble                what the viewer is told, a sentence
+├── Unreachable        nobody answers at the API's address
+├── Refused            the gateway said no, in its own words
+└── SignedOut          the session is over; the page is already on its way to the sign-in
 """
 
 import asyncio
