@@ -8,7 +8,6 @@ from quart import Response
 from functions.admin_config.schema import Nothing, checked, faults_of, refused
 from functions.admin_config.touched import with_touched
 from infra.config import ConfigError, notes
-from infra.config import plan as differences
 from infra.config import show as shown
 from infra.runtime.call import Call
 
@@ -44,7 +43,7 @@ async def plan(call: Call) -> Response:
     await call.read(Nothing)
     gateway = call.gateway
     manifest = await asyncio.to_thread(gateway.read_manifest)
-    changes = await with_touched(gateway.store, differences(gateway.manifest, manifest))
+    changes = await with_touched(gateway.store, gateway.changes(manifest))
     return call.answer({"changes": changes, "overrides": gateway.catalogue.overrides(manifest)})
 
 

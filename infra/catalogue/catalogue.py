@@ -179,6 +179,11 @@ class Catalogue:
                 found.append(f"{model_id}: its price was set by the owner; the file's does not count until it changes")
         return found
 
+    def prices_in_force(self) -> dict[str, PriceList]:
+        """What each model costs now, whoever said so; without the prices of single endpoints, which the file alone
+        can set."""
+        return {id: price_list(version) for (id, endpoint), version in self._book.latest.items() if not endpoint}
+
     async def put_model(
         self, model_id: str, targets: tuple[Target, ...], max_output: int | None, price: PriceList | None, actor: str
     ) -> Listed:

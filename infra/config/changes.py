@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal
 
 from infra.config.objects import Endpoint, Manifest
@@ -24,14 +25,18 @@ class Change:
     """`added: …`, `removed`, or `slots 4 → 8`."""
 
 
-def plan(old: Manifest, new: Manifest) -> list[Change]:
-    """The differences, in the order of the file; empty where nothing would change. Secrets are never shown."""
+def plan(old: Manifest, new: Manifest, in_force: Mapping[str, PriceList] = MappingProxyType({})) -> list[Change]:
+    """The differences, in the order of the file; empty where nothing would change. Secrets are never shown.
+
+    `in_force`: what a model costs now where that is not what the old file says; a price that the file changes is
+    counted from it, one that the file leaves as it is stays in force and is no change.
+    """
     return [
         *_differences("gateway", "gateway", show_gateway(old.gateway), show_gateway(new.gateway)),
         *_restart(old, new),
         *_named("backend", old.backends, new.backends, show_backend),
         *_keys(old, new),
-        *_models(old, new),
+        *_models(old, new, in_force),
         *_endpoints(old, new),
     ]
 
@@ -48,14 +53,14 @@ def _keys(old: Manifest, new: Manifest) -> Iterator[Change]:
             yield Change("backend", name, "api_key changed")
 
 
-def _models(old: Manifest, new: Manifest) -> Iterator[Change]:
+def _models(old: Manifest, new: Manifest, in_force: Mapping[str, PriceList]) -> Iterator[Change]:
     def without_price(model: Any) -> dict[str, Any]:
         return {name: value for name, value in show_model(model).items() if name != "price"}
 
     yield from _named("model", old.models, new.models, without_price)
     for name in old.models:
-        if name in new.models:
-            yield from _prices(name, old.models[name].price, new.models[name].price)
+        if name in new.models and old.models[name].price != new.models[name].price:
+            yield from _prices(name, in_force.get(name, old.models[name].price), new.models[name].price)
     for name in new.models.keys() - old.models.keys():
         yield from _prices(name, PriceList(), new.models[name].price)
 

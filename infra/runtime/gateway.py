@@ -185,10 +185,14 @@ class Gateway:
         path = Path(self.manifest.path)
         return load_manifest(path, read_env(path.resolve().parent, os.environ))
 
+    def changes(self, manifest: Manifest) -> list[Change]:
+        """What this manifest would change here, counted from the prices in force."""
+        return plan(self.manifest, manifest, self.catalogue.prices_in_force())
+
     async def reload(self) -> list[Change]:
         """Reads the file and applies it; a faulty one raises ManifestFaults and changes nothing."""
         manifest = await asyncio.to_thread(self.read_manifest)
-        changes = plan(self.manifest, manifest)
+        changes = self.changes(manifest)
         await self.apply(manifest)
         return changes
 

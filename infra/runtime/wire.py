@@ -39,7 +39,10 @@ class Wire:
         """Passes an ASGI message on, with our headers on the first; raises ClientStalled."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message["headers"], *self._headers()]}
+            # A refusal by a limit brings that limit's own figures: said twice, no client could read either.
+            said = {name.lower() for name, _ in message["headers"] if name.lower().startswith(b"x-ratelimit-")}
+            ours = [pair for pair in self._headers() if pair[0] not in said]
+            message = {**message, "headers": [*message["headers"], *ours]}
         elif message["type"] == "http.response.body":
             self.complete = not message.get("more_body", False)
             if self._replay is not None:

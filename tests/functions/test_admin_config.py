@@ -132,6 +132,15 @@ async def test_a_price_that_the_file_changes_wins_over_the_owners_and_the_plan_s
     assert (await admin.done("GET", "/admin/models/stand-in"))["price"]["input"] == "1.25/1M"
 
 
+async def test_a_plan_counts_from_the_price_in_force_not_from_what_the_file_said(admin: Admin) -> None:
+    await admin.done("POST", "/admin/models", {"id": "stand-in", "price_in": "0.000005", "price_out": "0.000004"})
+    rewrite(admin, CHEAP, DEAR)
+    expected = ["input 5.00/1M → 1.25/1M (−75 %)", "output 4.00/1M → 2.00/1M (−50 %)"]
+    for verb in ("plan", "apply"):
+        changes = (await admin.done("POST", f"{PATH}/{verb}", {}))["changes"]
+        assert [change["text"] for change in changes if change["kind"] == "price"] == expected, verb
+
+
 async def test_the_file_is_the_gateways_own(admin: Admin) -> None:
     for verb in ("check", "plan", "apply"):
         for body in (b'{"path": "/etc/passwd"}', b"[]"):
