@@ -1,0 +1,45 @@
+"""One cluster of each kind, and which of all the cases `make test` has the time for."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.torture.cluster import FULL, Cluster, cluster
+
+KINDS = ["sqlite", "sqlite-2", "postgres-2"]
+SHRUNK = (
+    "test_kill_at_random_moments[sqlite]",
+    "test_every_named_place_to_die_at[sqlite-before-settle-answer]",
+    "test_streams_that_the_client_cuts[sqlite-2]",
+    "test_sigterm_cuts_no_stream[postgres-2]",
+    "test_a_rolling_restart_fails_no_request[postgres-2]",
+    "test_a_price_that_changes_in_mid_stream_is_for_later_requests[sqlite]",
+    "test_two_hundred_at_once_on_money_for_fifty[postgres-2]",
+    "test_what_costs_less_than_its_hold_adds_up[sqlite]",
+    "test_settle_void_and_expiry_of_one_hold_have_one_effect[sqlite]",
+)
+"""`make torture` runs all of them, each at its full size."""
+
+
+@pytest.fixture(params=KINDS)
+async def gates(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
+    """Not started yet."""
+    database = f"sqlite:///{tmp_path}/aethergate.db"
+    if request.param == "postgres-2":
+        database = request.getfixturevalue("postgres_url")
+    async with cluster(request.param, tmp_path, database) as found:
+        yield found
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what only `make torture` has the time for."""
+    folder = Path(__file__).parent
+    mine = [item for item in items if item.path.parent == folder]
+    if FULL:
+        for item in mine:
+            item.add_marker(pytest.mark.timeout(3_600))
+        return
+    left_out = [item for item in mine if item.name not in SHRUNK]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
