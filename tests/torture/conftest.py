@@ -17,6 +17,8 @@ SHRUNK = (
     "test_a_price_that_changes_in_mid_stream_is_for_later_requests[sqlite]",
     "test_two_hundred_at_once_on_money_for_fifty[postgres-2]",
     "test_what_costs_less_than_its_hold_adds_up[sqlite]",
+    "test_ten_thousand_mixed_endings_leave_nothing_held[sqlite]",
+    "test_one_account_and_everybody_at_once[postgres-2]",
     "test_settle_void_and_expiry_of_one_hold_have_one_effect[sqlite]",
 )
 """`make torture` runs all of them, each at its full size."""
