@@ -8,6 +8,7 @@ import socket
 import h11
 import hypercorn.protocol
 from hypercorn.config import Config
+from hypercorn.events import Closed, Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
 
 BACKLOG = 1024
@@ -61,6 +62,13 @@ def url_of(found: socket.socket) -> str:
 
 class PlainProtocol(H11Protocol):
     """HTTP/1.1 that stays HTTP/1.1: Hypercorn would answer an h2c upgrade on the plain port."""
+
+    async def handle(self, event: Event) -> None:
+        """What came from the socket. A connection that has ended while it idled is over: Hypercorn would keep it, and
+        an open file with it, until the keep-alive time is up."""
+        await super().handle(event)
+        if isinstance(event, Closed):
+            await self.send(Updated(idle=False))
 
     async def _check_protocol(self, event: h11.Request) -> None:
         # A proposal that hangs in the air would make h11 pause, and a client that leaves would not be noticed.
