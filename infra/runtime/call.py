@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from infra.runtime.gateway import Gateway
 
 S = TypeVar("S", bound=msgspec.Struct)
+DEPTH_MAX = 100
+"""Levels of a body to a model; JSON Schemas of tools are the deepest thing that people send."""
 
 
 class Call:
@@ -81,6 +83,8 @@ class Call:
     async def body(self) -> dict[str, Any]:
         """The JSON object that was sent; raises BadRequest."""
         found = _decoded(self.intake.body, Any)
+        if _too_deep(self.intake.body, found):
+            raise BadRequest(f"The body is nested more than {DEPTH_MAX} levels deep.")
         if not isinstance(found, dict):
             raise BadRequest(f"The body must be a JSON object, found {_kind(found)}.")
         return found
@@ -210,6 +214,19 @@ def _decoded(body: bytes, shape: Any) -> Any:
         raise BadRequest(f"The body is not valid JSON: {error}.") from None
     except RecursionError:
         raise BadRequest("The body is nested too deeply.") from None
+
+
+def _too_deep(body: bytes, value: Any) -> bool:
+    """How deep the decoder itself goes differs from Python to Python; ours is the same everywhere."""
+    if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
+        return False
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(DEPTH_MAX + 1):
+        items = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
+        level = [item for item in items if isinstance(item, (dict, list))]
+        if not level:
+            return False
+    return True
 
 
 def _unknown_field(text: str) -> str | None:

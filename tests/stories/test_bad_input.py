@@ -42,6 +42,7 @@ BODIES: list[tuple[str, bytes, str | None]] = [
     ("huge integer", chat(max_tokens="@").replace(b'"@"', b"9" * 5000), None),
     ("large integer", chat(max_tokens="@").replace(b'"@"', b"9" * 25), "max_tokens"),
     ("huge exponent", chat(temperature="@").replace(b'"@"', b"1e99999"), None),
+    ("nested 200 deep", deep(200), None),
     ("nested 2,000 deep", deep(2_000), None),
     ("nested 100,000 deep", deep(100_000), None),
     ("lone surrogate", chat(user="@").replace(b"@", b"\\ud800"), None),
