@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,5 +188,47 @@ async def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path) -> None:
     await ledger.void(draft(user, 2))
     await ledger.stop()
     assert (await ledger.money(user.id, fresh=True)).balance == 9_600
+    await clean(store)
+    await store.close()
+
+
+async def test_a_full_disk_refuses_new_spending_and_loses_no_bill(tmp_path: Path) -> None:
+    path = tmp_path / "full.db"
+    store = Store(database_url(f"sqlite:///{path}"))
+    await store.open()
+    ledger = Ledger(store, "inst_1")
+    await ledger.start()
+    user = await ledger.open_user("ada", 10**9, actor="t", address="t")
+    rows = [draft(user, number) for number in range(200)]
+    for row in rows[:100]:
+        await ledger.hold(row, 1_000, 1_000)
+    vault: Any = ledger.writer._vault
+    opened_before = vault._open
+
+    def open_small() -> None:
+        opened_before()
+        vault._connection.execute("PRAGMA max_page_count=1")  # SQLite takes the present size: not a page more
+
+    vault._open = open_small
+    await asyncio.get_running_loop().run_in_executor(vault._thread, open_small)
+    refused = 0
+    for row in rows[100:]:
+        try:
+            await ledger.hold(replace(row, error="x" * 5_000), 1_000, 1_000)
+        except BillingUnavailable:
+            refused += 1
+            break
+    assert refused == 1
+    assert await ledger.settle(replace(rows[0], error="x" * 50_000), 400) is None
+    assert list(tmp_path.glob("*.spool-inst_1"))
+    vault._open = opened_before
+    for _ in range(100):
+        if ledger.writer.healthy and not list(tmp_path.glob("*.spool-*")):
+            break
+        await asyncio.sleep(0.05)
+    for row in rows[1:]:
+        await ledger.void(row)
+    await ledger.stop()
+    assert (await ledger.money(user.id, fresh=True)).balance == 10**9 - 400
     await clean(store)
     await store.close()
