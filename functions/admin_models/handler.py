@@ -35,7 +35,7 @@ async def remove(call: Call) -> Response:
     """DELETE /admin/models/{id:path}: the model as it is then, the file's again or no longer active."""
     catalogue, id = call.gateway.catalogue, call.params["id"]
     before = catalogue.listed(id)
-    await catalogue.remove(id)
+    await catalogue.remove(id, call.actor)
     after = view(catalogue.listed(id)) if id in catalogue.ids() else view(before, active=False)
     await call.audit("model.remove", id, view(before), after)
     return call.answer(after)

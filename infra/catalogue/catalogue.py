@@ -211,10 +211,17 @@ class Catalogue:
         await self._write(lambda: self._book.set_by_owner((model_id, ""), price, actor))
         return self.listed(model_id)
 
-    async def remove(self, model_id: str) -> None:
-        """Forgets what the owner declared; a model of gateway.yaml is the file's again. Raises NotFound."""
+    async def remove(self, model_id: str, actor: str) -> None:
+        """Forgets what the owner declared; a model of gateway.yaml is the file's again, with the file's price. Raises
+        NotFound."""
 
-        if not await self._write(lambda: OwnModel.filter(id=model_id, active=True).update(active=False)):
+        async def work() -> bool:
+            gone = await OwnModel.filter(id=model_id, active=True).update(active=False)
+            declared = self._require().models.get(model_id)
+            back = declared is not None and await self._book.set_by_owner((model_id, ""), declared.price, actor)
+            return bool(gone) or back
+
+        if not await self._write(work):
             raise NotFound(f"The owner has declared no model {model_id[:200]!r}; one of gateway.yaml is removed there.")
 
     async def prices(self, model_id: str) -> list[PriceVersion]:

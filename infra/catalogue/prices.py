@@ -46,11 +46,13 @@ class PriceBook:
         if known is None or price_list(known) != prices:
             await self._append(place, prices, "file", "gateway.yaml")
 
-    async def set_by_owner(self, place: Place, prices: PriceList, actor: str) -> None:
-        """Writes a version where the price is not in force already."""
+    async def set_by_owner(self, place: Place, prices: PriceList, actor: str) -> bool:
+        """Writes a version, and says so, where the price is not in force already."""
         known = self.latest.get(place)
-        if known is None or price_list(known) != prices:
-            await self._append(place, prices, "owner", actor)
+        if known is not None and price_list(known) == prices:
+            return False
+        await self._append(place, prices, "owner", actor)
+        return True
 
     async def _append(self, place: Place, prices: PriceList, source: str, actor: str) -> None:
         """Raises IntegrityError where another process wrote meanwhile: the number follows what was decided upon, not

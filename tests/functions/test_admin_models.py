@@ -129,6 +129,15 @@ async def test_a_removed_model_is_gone_or_the_files_again(admin: Admin) -> None:
     assert (await admin.done("GET", "/admin/prices?model=qwen2.5:3b"))["data"][0]["version"] == 1
 
 
+@pytest.mark.parametrize("set_first", [{}, {"upstream": "ollama/other"}])
+async def test_what_is_taken_back_costs_again_what_the_file_says(admin: Admin, set_first: dict[str, str]) -> None:
+    await admin.done("POST", PATH, {"id": "stand-in", "price_in": "0.000009", "price_out": "0.00001", **set_first})
+    back = await admin.done("DELETE", f"{PATH}/stand-in")
+    assert (back["price"], back["overrides_file"]) == ({"input": "1.00/1M", "output": "2.00/1M"}, False)
+    assert (await admin.done("GET", "/admin/prices?model=stand-in"))["data"][0]["version"] == 3
+    await admin.refused("DELETE", f"{PATH}/stand-in", None, 404)
+
+
 @pytest.mark.parametrize(("method", "path"), [("GET", f"{PATH}/stand-im"), ("DELETE", f"{PATH}/stand-im")])
 async def test_an_unknown_model_is_404_with_the_name_that_was_meant(admin: Admin, method: str, path: str) -> None:
     assert 'did you mean "stand-in"?' in (await admin.refused(method, path, None, 404))["message"]

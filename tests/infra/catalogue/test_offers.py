@@ -121,11 +121,11 @@ async def test_removing_gives_a_model_of_the_file_back_to_the_file(catalogue: Ca
     await catalogue.load(FILE)
     await catalogue.put_model("m", (Target("den", "y"),), 5, None, "admin")
     assert catalogue.offer("m", at(FILE, "chat_completions")).targets == (Target("den", "y"),)
-    await catalogue.remove("m")
+    await catalogue.remove("m", "admin")
     found = catalogue.listed("m")
     assert (found.source, found.targets, found.max_output, found.overrides_file) == ("file", BOX, 64, False)
     with pytest.raises(NotFound, match="declared no model 'm'"):
-        await catalogue.remove("m")
+        await catalogue.remove("m", "admin")
     await catalogue.put_model("m", (Target("den", "y"),), 5, None, "admin")
     assert catalogue.listed("m").source == "owner"
 
