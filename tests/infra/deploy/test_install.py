@@ -29,6 +29,13 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def make(folder: Path, *words: str) -> str:
+    """What make says there, also where make itself runs these tests: a make below another one says more."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(["make", *words], cwd=folder, env=kept, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
 def install(checkout: Path, path: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Runs the script with these programs alone on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
@@ -94,7 +101,7 @@ def test_without_a_network_it_is_one_sentence(checkout: Path) -> None:
 
 
 def _planned(checkout: Path, target: str) -> str:
-    return subprocess.run(["make", "-n", target], cwd=checkout, capture_output=True, text=True, check=True).stdout
+    return make(checkout, "-n", target)
 
 
 def test_the_first_run_installs_and_later_ones_start_at_once(checkout: Path) -> None:
@@ -120,7 +127,7 @@ def test_the_tools_of_development_are_installed_for_tests_and_checks(checkout: P
 
 
 def test_every_target_is_said_by_make_help() -> None:
-    shown = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    shown = make(REPOSITORY, "help")
     text = (REPOSITORY / "Makefile").read_text()
     [phony] = [line for line in text.splitlines() if line.startswith(".PHONY:")]
     assert [line.split()[1] for line in shown.splitlines()] == phony.split()[1:]
