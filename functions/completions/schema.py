@@ -52,7 +52,9 @@ def _prompts(body: Mapping[str, Any]) -> tuple[int, int, int]:
         raise BadRequest("Missing required parameter: 'prompt'.", param="prompt")
     if isinstance(prompt, str):
         return 1, len(prompt.encode()), 0
-    if not isinstance(prompt, list) or not prompt:
+    if prompt == []:
+        raise BadRequest("Invalid 'prompt': empty array. Expected at least one prompt.", param="prompt")
+    if not isinstance(prompt, list):
         raise fields.wrong_type("prompt", "a string, an array of strings or of tokens", prompt)
     if all(type(item) is int for item in prompt):
         return 1, 0, len(prompt)

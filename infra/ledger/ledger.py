@@ -223,7 +223,8 @@ class Ledger:
         if isinstance(order, Refund):
             return await self._refund(order)
         if order.amount_nano == 0 or (isinstance(order, TopUp) and order.amount_nano < 0):
-            raise BadRequest("The amount must be above zero; an adjustment may take money away.", param="amount")
+            wanted = "be above zero" if isinstance(order, TopUp) else "not be zero"
+            raise BadRequest(f"The amount must {wanted}.", param="amount")
         kind: Literal["topup", "adjustment"] = "topup" if isinstance(order, TopUp) else "adjustment"
         entry_id = f"{kind[0]}:{order.user_id}:{_digest(order.idempotency_key)}"
         post = Post(
