@@ -81,6 +81,7 @@ class Cluster:
         """kill -9 of one process at random; it is replaced."""
         gate = self.random.choice(self.gates)
         if self.kind == "sqlite-2":
+            await self._one_serves(gate)
             living = {line["pid"] for line in gate.lines if line["event"] == "a worker starts"}
             living -= {pid for pid in living if not _lives(pid)}
             if living:
@@ -90,6 +91,12 @@ class Cluster:
         gate.signal(signal.SIGKILL)
         await gate.ended()
         self.gates[self.gates.index(gate)] = await self.begin()
+
+    async def _one_serves(self, gate: Served) -> None:
+        """Somebody must be there to be killed under load: a start takes longer than the time between two kills."""
+        async with asyncio.timeout(60):
+            while not any(line["event"] == "a worker serves" and _lives(line["pid"]) for line in gate.lines):
+                await asyncio.sleep(0.05)
 
     async def kill_all(self) -> None:
         """kill -9 of everything at once."""

@@ -19,7 +19,8 @@ from tests.torture.load import CHAT, PATH, new_key
 async def pieces_of(url: str, key: str, leave_after: int | None = None, **fields: Any) -> tuple[str, int, str, float]:
     """One stream: its request id, the pieces that came, its last line, when it was left (monotonic seconds)."""
     headers, pieces, last, id = {"authorization": f"Bearer {key}"}, 0, "", ""
-    async with httpx.AsyncClient(timeout=60) as http:
+    # Reading the certificates of the world would stop this process, and the backend in it, for 50 ms per client.
+    async with httpx.AsyncClient(timeout=60, verify=False) as http:
         try:
             body = {**CHAT, "stream": True, **fields}
             async with http.stream("POST", url + PATH, json=body, headers=headers) as answer:
@@ -57,8 +58,11 @@ async def test_streams_that_the_client_cuts(gates: Cluster) -> None:
         assert pieces <= rows[id]["output_tokens"] <= seen[id].pieces, (pieces, rows[id], seen[id].pieces)
         assert rows[id]["basis"] == "partial"
     late.sort()
-    print(f"\n{gates.kind}: {count} cuts, closed at the backend p50 {late[count // 2]:.3f} s, p99 {late[-3]:.3f} s")
-    assert late[int(count * 0.99) - 1] <= 1
+    p50, p99 = late[count // 2], late[int(count * 0.99) - 1]
+    print(
+        f"\n{gates.kind}: {count} cuts, closed at the backend p50 {p50:.3f} s, p99 {p99:.3f} s, most {late[-1]:.3f} s"
+    )
+    assert p99 <= 1
     await gates.proved()
 
 
@@ -79,13 +83,15 @@ async def test_sigterm_cuts_no_stream(gates: Cluster) -> None:
 
 @pytest.mark.parametrize("gates", ["sqlite-2", "postgres-2"], indirect=True)
 async def test_one_of_two_is_killed_and_the_streams_of_the_other_finish(gates: Cluster) -> None:
-    gates.backend.script(pieces=40, delay=0.05)
+    gates.backend.script(pieces=60, delay=0.1)
     await gates.start()
     key, urls = await new_key(gates), gates.urls()
-    streams = [asyncio.create_task(pieces_of(urls[n % len(urls)], key)) for n in range(24)]
-    async with asyncio.timeout(20):
-        while gates.backend.running < 24:
-            await asyncio.sleep(0.02)
+    streams: list[asyncio.Task[Any]] = []
+    async with asyncio.timeout(30):
+        while len({row["instance"] for row in await gates.open_rows()}) < 2:  # the kernel may give one worker a lot
+            streams += [asyncio.create_task(pieces_of(urls[n % len(urls)], key)) for n in range(8)]
+            while gates.backend.running < len(streams):
+                await asyncio.sleep(0.02)
     await gates.kill()
     ends = defaultdict(set)
     rows = await gates.rows()
@@ -93,8 +99,7 @@ async def test_one_of_two_is_killed_and_the_streams_of_the_other_finish(gates: C
         ends[rows[id]["instance"]].add(last == "data: [DONE]")
     print(f"\n{gates.kind}: {dict(ends)}")
     assert all(len(each) == 1 for each in ends.values()), "a stream of the living one was cut"
-    if gates.kind == "postgres-2":  # two workers share the streams as the kernel likes
-        assert sorted(map(sorted, ends.values())) == [[False], [True]]
+    assert sorted(map(sorted, ends.values())) == [[False], [True]]
     await gates.resolved(21)
     await gates.proved()
 
