@@ -28,8 +28,10 @@ def postgres_server() -> Iterator[Any]:
         try:
             yield server
         finally:
-            os.kill(server.get_pid(), signal.SIGQUIT)  # at once: an orderly stop writes everything down first
+            # At once: an orderly stop writes everything down first, and waits a minute for a process that nobody reaps.
+            server.cleanup_mode = None
             server.cleanup()
+            os.kill(server.get_pid(), signal.SIGQUIT)
 
 
 @pytest.fixture
