@@ -64,6 +64,7 @@ def _head(prefix: str, theme: str | None) -> None:
     ui.add_head_html(
         f'<script>document.documentElement.dataset.theme = "{chosen}"; document.documentElement.lang = "en";</script>'
         f'<link rel="stylesheet" href="{prefix}/static/room.css">'
+        f'<link rel="stylesheet" href="{prefix}/static/work.css">'
     )
     ui.colors(**COLOURS)
     ui.dark_mode({"dark": True, "light": False}.get(chosen))

@@ -16,11 +16,11 @@ NAMES_AT_ONCE = 500
 
 
 async def show_all(call: Call) -> Response:
-    """GET /admin/keys?user=&limit=&cursor=, oldest first. Raises BadRequest, NotFound."""
-    query, identity = Query(call, "user", "limit", "cursor"), call.gateway.identity
+    """GET /admin/keys?user=&q=&limit=&cursor=, oldest first. Raises BadRequest, NotFound."""
+    query, identity = Query(call, "user", "q", "limit", "cursor"), call.gateway.identity
     wanted = query.text("user")
     user_id = (await identity.users.find(wanted)).id if wanted else None
-    keys, cursor = await identity.keys.page(user_id, query.limit_or_all(), query.text("cursor"))
+    keys, cursor = await identity.keys.page(user_id, query.limit_or_all(), query.text("cursor"), query.text("q"))
     return call.answer(listing(await _owned(keys), cursor))
 
 

@@ -108,6 +108,16 @@ def _at(time_us: int | None) -> int | None:
     return None if time_us is None else time_us // SECOND_US
 
 
+def state(key: Key, now_us: int) -> str:
+    """Why a key works or does not: active, off (can be switched on again), replaced, revoked, expired."""
+    if works(key, now_us):
+        return "active"
+    if key.replaced_by is not None:
+        return "replaced"
+    over = key.expires_us is not None and key.expires_us <= now_us
+    return "expired" if key.active else "revoked" if over else "off"
+
+
 def view(key: Key, username: str) -> dict[str, Any]:
     """A key as the admin API shows one; never the key itself."""
     return {
@@ -117,6 +127,7 @@ def view(key: Key, username: str) -> dict[str, Any]:
         "user_id": key.user_id,
         "key_prefix": key.prefix,
         "active": works(key, now_us()),
+        "state": state(key, now_us()),
         "owner": key.owner,
         "limits": limits_to_json(limits_from_json(json.loads(key.limits_json))),
         "models": None if key.models_json is None else json.loads(key.models_json),

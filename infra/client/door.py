@@ -79,14 +79,18 @@ class Door:
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
+        nulls: bool = False,
     ) -> Answer:
-        """The answer's JSON object. Raises ApiError, Unreachable. What is None in query or body is left out."""
+        """The answer's JSON object. Raises ApiError, Unreachable.
+
+        What is None in the query is left out; in the body too, unless `nulls`: there null lifts what was set.
+        """
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         if body is not None:
             headers["content-type"] = "application/json"
         try:
             response = await self._http.request(
-                method, path, params=_said(query), content=_encoded(body), headers=headers
+                method, path, params=_said(query), content=_encoded(body, nulls), headers=headers
             )
         except httpx.TimeoutException:
             raise Unreachable(f"{self._url} did not answer in time") from None
@@ -130,12 +134,12 @@ def _said(fields: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (fields or {}).items() if value is not None}
 
 
-def _encoded(body: Mapping[str, Any] | None) -> bytes | None:
+def _encoded(body: Mapping[str, Any] | None, nulls: bool = False) -> bytes | None:
     """A Decimal travels as text, which the API reads exactly; a float is refused here, since it is exact by luck.
 
     Raises UnicodeEncodeError for half a character (a lone surrogate), which no JSON can carry.
     """
-    return None if body is None else json.dumps(_exact(_said(body)), ensure_ascii=False).encode()
+    return None if body is None else json.dumps(_exact(body if nulls else _said(body)), ensure_ascii=False).encode()
 
 
 def _exact(value: Any) -> Any:

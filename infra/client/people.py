@@ -44,9 +44,12 @@ class People(Verbs):
 
     # --- keys ---------------------------------------------------------------------------------------------------------
 
-    async def keys(self, user: str | None = None, limit: int | None = None, cursor: str | None = None) -> Answer:
-        """Keys, all or one user's; never their secrets."""
-        return await self._door.ask("GET", "/admin/keys", query={"user": user, "limit": limit, "cursor": cursor})
+    async def keys(
+        self, user: str | None = None, limit: int | None = None, cursor: str | None = None, q: str | None = None
+    ) -> Answer:
+        """Keys, all or one user's, or those whose name, prefix or user's name holds `q`; never their secrets."""
+        query = {"user": user, "q": q, "limit": limit, "cursor": cursor}
+        return await self._door.ask("GET", "/admin/keys", query=query)
 
     async def add_key(
         self,
@@ -63,6 +66,10 @@ class People(Verbs):
         body: Answer = {"username": username, "name": name, "rate_limit": rate_limit, "limits": limits}
         body |= {"models": list(models) if models else None, "expires": expires, "owner": owner}
         return await self._door.ask("POST", "/admin/keys", body=body)
+
+    async def change_key(self, key_id: str, **fields: Any) -> Answer:
+        """Changes what is named: active, name, rate_limit, limits, models, expires, owner; None lifts the last five."""
+        return await self._door.ask("PATCH", f"/admin/keys/{segment(key_id)}", body=fields, nulls=True)
 
     async def revoke_key(self, key_id: str) -> Answer:
         """Ends a key for good."""

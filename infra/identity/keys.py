@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 from tortoise.functions import Count
 from tortoise.transactions import in_transaction
 
@@ -19,7 +19,7 @@ from infra.config.objects import Limits
 from infra.errors import BadRequest, Conflict, NotFound
 from infra.identity.key_columns import KeyChange, key_columns
 from infra.identity.keyring import ID_DIGITS, PREFIX, Keyring
-from infra.identity.names import storable
+from infra.identity.names import NAME_MAX, storable
 from infra.store import closed
 from infra.store.clock import SECOND_US
 from infra.store.cursor import read_cursor, write_cursor
@@ -51,13 +51,19 @@ class Keys:
         return await query.order_by("created_us", "id")
 
     async def page(
-        self, user_id: str | None = None, limit: int | None = None, cursor: str | None = None
+        self, user_id: str | None = None, limit: int | None = None, cursor: str | None = None, q: str | None = None
     ) -> tuple[list[Key], str | None]:
         """Every key, or those of one user, oldest first, and the cursor of the next page; no limit: all.
 
-        Raises BadRequest for a cursor that is not ours.
+        `q` is a part, in any case, of the key's name, of its prefix or of its user's name. Raises BadRequest for a
+        cursor that is not ours.
         """
         query = (Key.all() if user_id is None else Key.filter(user_id=user_id)).order_by("created_us", "id")
+        if not storable(q or "", NAME_MAX):
+            return [], None
+        if q:
+            owners = User.filter(name__icontains=q).values("id")
+            query = query.filter(Q(name__icontains=q) | Q(prefix__icontains=q) | Q(user_id__in=Subquery(owners)))
         after = read_cursor(cursor)
         if after is not None:
             query = query.filter(Q(created_us__gt=after[0]) | Q(created_us=after[0], id__gt=after[1]))

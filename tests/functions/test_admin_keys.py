@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -210,3 +211,24 @@ async def test_a_session_cannot_open_the_next_one(admin: Admin) -> None:
     answer = await admin.running.client.post("/admin/session", json={}, headers=own)
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "admin_required")
     assert [action for action, _ in await admin.events()] == ["session.open"]
+
+
+async def test_keys_are_found_by_a_part_of_their_name_their_prefix_or_their_user(admin: Admin) -> None:
+    laptop = await minted(admin, name="Laptop")
+    await admin.ask("POST", "/admin/users", {"username": "bob"})
+    other = await admin.done("POST", PATH, {"username": "bob", "name": "phone"}, 201)
+    for q, found in (("LAP", [laptop]), (other["key_prefix"][:9], [other]), ("bo", [other]), ("nobody", [])):
+        listed = (await admin.ask("GET", f"{PATH}?q={quote(q)}")).json()["data"]
+        assert [key["id"] for key in listed] == [key["id"] for key in found], q
+
+
+async def test_a_key_says_why_it_does_not_work(admin: Admin) -> None:
+    made = await minted(admin)
+    assert made["state"] == "active"
+    for change, state in (({"active": False}, "off"), ({"active": True, "expires": "1h"}, "active")):
+        assert (await admin.done("PATCH", f"{PATH}/{made['id']}", change, 200))["state"] == state
+    after = await admin.done("POST", f"{PATH}/{made['id']}/rotate", {}, 201)
+    assert (await admin.ask("GET", f"{PATH}/{made['id']}")).json()["state"] == "replaced"
+    await Key.filter(id=after["id"]).update(expires_us=1)
+    assert (await admin.ask("GET", f"{PATH}/{after['id']}")).json()["state"] == "expired"
+    assert (await admin.done("DELETE", f"{PATH}/{after['id']}", None, 200))["state"] == "revoked"

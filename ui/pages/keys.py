@@ -1,4 +1,6 @@
-"""Keys: create (shown once), look at, revoke."""
+"""Keys: create (shown once), look at, change, rotate, revoke."""
+
+from typing import Any
 
 from nicegui import events, ui
 
@@ -6,8 +8,9 @@ from .. import show
 from ..desk import Desk
 from ..parts.card import card
 from ..parts.dialog import Moment, actions, button, confirmed, facts, opened, settled, show_secret
-from ..parts.field import field, on_enter, submit_if
+from ..parts.form import Form
 from ..parts.listing import Column, Listing, Row
+from .key_form import KeyFields, mint
 
 COLUMNS = (
     Column("key_prefix", "Key"),
@@ -18,6 +21,16 @@ COLUMNS = (
     Column("expires_at", "Expires", "time", "never"),
     Column("state", "State", "badge"),
 )
+STATES = {
+    "active": ("active", "ok"),
+    "off": ("switched off", "warn"),
+    "replaced": ("replaced", "plain"),
+    "revoked": ("revoked", "bad"),
+    "expired": ("expired", "plain"),
+}
+GRACES = {"0s": "ends at once", "10m": "works for 10 more minutes", "1h": "works for 1 more hour",
+          "24h": "works for 1 more day", "7d": "works for 7 more days"}  # fmt: skip
+__all__ = ["build", "mint"]
 
 
 def build(desk: Desk) -> None:
@@ -28,89 +41,109 @@ def build(desk: Desk) -> None:
 class _Keys:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._user = ""
+        self._wanted = ""
         with card("Keys"):
             with ui.element("div").classes("tools"):
-                search = ui.input(placeholder="Keys of a user", on_change=self._search)
-                search.props('outlined dense clearable debounce=400 aria-label="Keys of a user"').classes("search")
+                search = ui.input(placeholder="Search by key, name or user", on_change=self._search)
+                search.props('outlined dense clearable debounce=300 aria-label="Search by key, name or user"')
+                search.classes("search")
                 ui.space()
                 button("New key", self._create, "main")
-            self._list = Listing(desk, COLUMNS, self._ask, _shape, "No key here.", self._open)
+            empty = "No key here. A key lets a user's programs in: make one with New key."
+            self._list = Listing(desk, COLUMNS, self._ask, _shape, empty, self._open)
         desk.keep(self._list.load, 10)
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
-        return await self._desk.ask(lambda api: api.keys(user=self._user or None, limit=limit, cursor=cursor))
+        return await self._desk.ask(lambda api: api.keys(q=self._wanted or None, limit=limit, cursor=cursor))
 
     async def _search(self, event: events.ValueChangeEventArguments[str | None]) -> None:
-        self._user = str(event.value or "").strip()
+        self._wanted = str(event.value or "").strip()
         await self._list.restart()
 
     async def _create(self) -> None:
-        await mint(self._desk, self._user)
+        await mint(self._desk, "")
         await self._desk.attempt(self._list.load)
 
     async def _open(self, row: Row) -> None:
         with opened(str(row["key_prefix"]) + "…") as dialog:
-            facts(
-                [
-                    ("Name", str(row["name"])),
-                    ("User", str(row["username"])),
-                    ("State", _state(row)),
-                    ("Limits", show.limits(row["limits"])),
-                    ("Models", ", ".join(row["models"]) if row["models"] else "all"),
-                    ("Last used", Moment(row["last_used_at"], "never")),
-                    ("Expires", Moment(row["expires_at"], "never")),
-                    ("Created", Moment(row["created_at"])),
-                ]
-            )
+            facts(_facts(row))
             with actions():
-                if row["active"]:
+                if _state(row) in ("active", "off"):
                     button("Revoke", lambda: dialog.submit("revoke"), "danger")
-                button("Close", lambda: dialog.submit(None))
-        if await settled(dialog) == "revoke":
-            await self._revoke(row)
+                    button("Switch off" if row["active"] else "Switch on", lambda: dialog.submit("switch"))
+                    button("Change", lambda: dialog.submit("change"))
+                if row["active"] and not row.get("replaced_by"):
+                    button("Rotate", lambda: dialog.submit("rotate"), "main")
+        doing = {"revoke": self._revoke, "switch": self._switch, "change": self._change, "rotate": self._rotate}
+        chosen = await settled(dialog)
+        if chosen in doing:
+            await doing[chosen](row)
+            await self._desk.attempt(self._list.load)
 
     async def _revoke(self, row: Row) -> None:
-        words = (
-            f"{row['key_prefix']}… ({row['name']}, of {row['username']}) is refused from now on. This cannot be undone."
-        )
+        words = f"{_named(row)} is refused from now on. This cannot be undone."
         if await confirmed("Revoke this key?", words, "Revoke", danger=True):
             await self._desk.act(lambda api: api.revoke_key(row["id"]), "The key is revoked.")
-        await self._desk.attempt(self._list.load)
+
+    async def _switch(self, row: Row) -> None:
+        on = not row["active"]
+        words = (
+            f"{_named(row)} works again at once." if on else f"{_named(row)} is refused until you switch it on again."
+        )
+        verb = "Switch on" if on else "Switch off"
+        if await confirmed(f"{verb} this key?", words, verb, not on):
+            await self._desk.act(
+                lambda api: api.change_key(row["id"], active=on), f"The key is {'on' if on else 'off'}."
+            )
+
+    async def _change(self, row: Row) -> None:
+        form = Form(self._desk, f"Change {row['key_prefix']}…")
+        fields = await KeyFields.of(self._desk, form, row)
+        if await form.sent(lambda api: api.change_key(row["id"], **fields.changes()), "Save"):
+            ui.notify("The key is changed.", type="positive")
+
+    async def _rotate(self, row: Row) -> None:
+        form = Form(self._desk, f"Rotate {row['key_prefix']}…")
+        with form.fields():
+            ui.label(f"{row['username']} gets a new key with the same name, limits and models.").classes("sentence")
+            grace = ui.select(GRACES, value="1h", label="The old key").props("outlined dense").classes("wide")
+        made: Any = await form.sent(lambda api: api.rotate_key(row["id"], str(grace.value)), "Rotate")
+        if made:
+            words = f"This is {row['username']}'s new key. Copy it now: it is not stored and cannot be shown again."
+            await show_secret("New key", words, str(made["key"]))
 
 
-async def mint(desk: Desk, username: str) -> None:
-    """Asks for what a new key needs, makes it, shows it once."""
-    with opened("New key") as dialog:
-        user = field("User", username, needed="Type the user's name.")
-        name = field("Name of the key", "default", needed="Type a name.")
-        rate = field("Requests, as in 60/m (empty: no limit of its own)", "60/m")
-        expires = field("Expires after, as in 90d (empty: never)", "")
-        on_enter(dialog, user, name, rate, expires)
-        with actions():
-            button("Cancel", lambda: dialog.submit(None))
-            button("Create key", lambda: submit_if(dialog, user, name), "main")
-    if not await settled(dialog):
-        return
-    said = [str(part.value or "").strip() for part in (user, name, rate, expires)]
-    made = await desk.act(
-        lambda api: api.add_key(said[0], name=said[1], rate_limit=said[2] or None, expires=said[3] or None),
-        "The key is made.",
-    )
-    if made is not None:
-        words = f"This is {said[0]}'s new key. Copy it now: it is not stored and cannot be shown again."
-        await show_secret("New key", words, str(made["key"]))
+def _named(row: Row) -> str:
+    return f"{row['key_prefix']}… ({row['name']}, of {row['username']})"
 
 
 def _state(row: Row) -> str:
-    return "active" if row["active"] else "replaced" if row.get("replaced_by") else "revoked"
+    return str(row.get("state") or ("active" if row["active"] else "revoked"))
+
+
+def _facts(row: Row) -> list[tuple[str, str | Moment]]:
+    return [
+        ("Name", str(row["name"])),
+        ("User", str(row["username"])),
+        ("State", STATES.get(_state(row), (_state(row), ""))[0]),
+        ("Whose", "the owner's own: goes before paying users" if row["owner"] else "a user's"),
+        ("Limits", show.limits(row["limits"])),
+        ("Models", ", ".join(row["models"]) if row["models"] else "all"),
+        ("Last used", Moment(row["last_used_at"], "never")),
+        ("Expires", Moment(row["expires_at"], "never")),
+        ("Created", Moment(row["created_at"])),
+        *([("Replaced by", f"sk-{row['replaced_by']}…")] if row.get("replaced_by") else []),
+    ]
 
 
 def _shape(row: Row) -> Row:
+    words, tone = STATES.get(_state(row), (_state(row), "plain"))
+    models = [show.counted(len(row["models"]), "model") + " only"] if row["models"] else []
     return {
-        **{name: row[name] for name in ("id", "name", "username", "last_used_at", "expires_at")},
+        **{name: row[name] for name in ("id", "username", "last_used_at", "expires_at")},
         "key_prefix": f"{row['key_prefix']}…",
-        "limits": show.limits(row["limits"]),
-        "state": _state(row),
-        "state_tone": "ok" if row["active"] else "bad",
+        "name": f"{row['name']} · owner" if row["owner"] else row["name"],
+        "limits": " · ".join([show.limits(row["limits"]), *models]),
+        "state": words,
+        "state_tone": tone,
     }

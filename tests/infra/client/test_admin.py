@@ -62,6 +62,9 @@ async def test_a_key_is_made_listed_rotated_and_revoked(admin: AdminClient) -> N
     made = await admin.add_key("bob", name="laptop", rate_limit="60/m", models=["qwen2.5:3b"], expires="90d")
     assert made["key"].startswith(made["key_prefix"])
     assert (made["models"], made["limits"]["requests"]) == (["qwen2.5:3b"], "60/m")
+    changed = await admin.change_key(made["id"], rate_limit=None, models=None)
+    assert (changed["models"], changed["limits"]["requests"], changed["name"]) == (None, None, "laptop")
+    assert [key["id"] for key in (await admin.keys(q="LAPT"))["data"]] == [made["id"]]
     fresh = await admin.rotate_key(made["id"], "1h")
     assert fresh["key"] != made["key"]
     gone = await admin.revoke_key(fresh["id"])
