@@ -64,6 +64,7 @@ _OWN_WORDS = {
     "infra.client.door.Unreachable",
     "infra.config.faults.ConfigError",
     "infra.config.faults.ManifestFaults",
+    "infra.demo.scratch.DemoRefused",
     "infra.runtime.listener.CannotListen",
     "infra.runtime.lock.DatabaseLocked",
     "infra.runtime.workers.WorkersFailed",

@@ -25,6 +25,11 @@ def add(app: typer.Typer) -> None:
     command(app, "Database", "backup", *examples)(backup)
     examples = ("aethergate restore aethergate.backup --check", "aethergate restore aethergate.backup")
     command(app, "Database", "restore", *examples)(restore)
+    examples = (
+        "DATABASE_URL=sqlite:///./demo.db aethergate demo-data",
+        "aethergate demo-data --requests 20000 --days 7",
+    )
+    command(app, "Database", "demo-data", *examples)(demo_data)
 
 
 def backup(
@@ -94,3 +99,33 @@ def _shown(file: Path, found: "Restored") -> dict[str, object]:
     if swapped is not None:
         shown |= {"kept": swapped.kept, "switched_off": swapped.closed, "old_readable": swapped.readable}
     return shown
+
+
+def demo_data(
+    users: Annotated[int, typer.Option(min=1, max=100_000, help="So many users.")] = 1_000,
+    requests: Annotated[int, typer.Option(min=1, max=20_000_000, help="So many requests.")] = 1_000_000,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="Over so many days until now.")] = 90,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same traffic.")] = 1,
+    json: Json = False,
+    config: ConfigFile = None,
+) -> None:
+    """Fill an empty database with believable traffic, to look at; one that it filled before begins anew."""
+    from infra.demo.fill import Wish, fill
+
+    here = place.find(config)
+    said = [-1]
+
+    def say(done: int, total: int) -> None:
+        percent = done * 100 // total
+        if percent // 5 > said[0]:
+            said[0] = percent // 5
+            output.note(f"{done:,} of {total:,} requests")
+
+    found = asyncio.run(fill(here.manifest(), here.secrets(), Wish(users, requests, days, seed), say))
+    if json:
+        output.json({name: getattr(found, name) for name in found.__dataclass_fields__})
+        return
+    output.line(
+        f"{place.database(here.manifest())}: {found.users:,} users, {found.keys:,} keys, {found.requests:,} requests."
+    )
+    output.line(f"A key of {found.username}, to try it with: {found.key}")

@@ -21,6 +21,7 @@ EXCEPTIONS = {
     ("admin_cli/room.py", "ui.app"): "`aethergate ui` is the control room's process",
     ("admin_cli/commands/database.py", "infra.store.backup"): "`backup` reads beside the gateway, not through it",
     ("admin_cli/commands/database.py", "infra.store.restore"): "`restore` works while no gateway serves",
+    ("admin_cli/commands/database.py", "infra.demo.fill"): "`demo-data` fills a database that nobody serves",
     ("admin_cli/commands/setup.py", "infra.store.database"): "`init` migrates before there is a gateway",
     ("admin_cli/running.py", "infra.telemetry.lines"): "the process that serves says where its log goes",
     ("admin_cli/welcome.py", "infra.backends"): "`up` asks, before it starts one, whether another backend answers",
