@@ -34,7 +34,7 @@ def gen_key(
     model: Annotated[list[str] | None, typer.Option(metavar="MODEL", help="Only this model; may be repeated.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="TIME", help='Ends after so long: "90d".')] = None,
     owner: Annotated[
-        bool, typer.Option("--owner", help="Mark as the owner's own key; nothing depends on it yet.")
+        bool, typer.Option("--owner", help="Mark as the owner's own key: it goes to the front of every queue.")
     ] = False,
     json: Json = False,
     config: ConfigFile = None,
@@ -81,6 +81,7 @@ def keys(
             key["username"],
             key["name"],
             key["active"],
+            key["owner"],
             output.limits(key["limits"]),
             ", ".join(key["models"]) if key["models"] is not None else "all",
             output.when(key["expires_at"]),
@@ -88,7 +89,7 @@ def keys(
         )
         for key in found["data"]
     ]
-    names = ("KEY", "USER", "NAME", "ACTIVE", "LIMITS", "MODELS", "EXPIRES", "LAST USED")
+    names = ("KEY", "USER", "NAME", "ACTIVE", "OWNER", "LIMITS", "MODELS", "EXPIRES", "LAST USED")
     output.table(names, rows, "no keys yet: `aethergate gen-key NAME` makes one")
 
 

@@ -8,6 +8,7 @@ from infra.backends.adapters import make
 from infra.backends.adapters.base import Adapter
 from infra.backends.adapters.embedded import EmbeddedAdapter
 from infra.backends.health import look, watch
+from infra.backends.queue import Rank
 from infra.backends.slots import MEASURED
 from infra.backends.station import Seat, Station, Told, Waiter
 from infra.config.objects import AdapterName, Backend, Target
@@ -99,7 +100,14 @@ class Pool:
         station = self._stations.get(backend)
         return station.adapter if station is not None else None
 
-    async def seat(self, targets: Sequence[Target], user: str, weight: int, told: Told | None = None) -> Seat:
+    async def seat(
+        self,
+        targets: Sequence[Target],
+        user: str,
+        weight: int,
+        told: Told | None = None,
+        rank: Rank = Rank.FAIR,
+    ) -> Seat:
         """A slot at one of the targets' backends; waits in the fair queue where none is free.
 
         Raises NoBackend (none is up, or all went down meanwhile), Overloaded (every queue is full, the wait would be
@@ -113,7 +121,7 @@ class Pool:
             self._taken += 1
             station.last_taken = self._taken
         else:
-            seat = await self._wait(self._known(targets), list(found), user, weight, told)
+            seat = await self._wait(list(found), Waiter(self._known(targets), user, weight, rank, told))
         await seat.keep_pace()
         return seat
 
@@ -131,25 +139,23 @@ class Pool:
             raise NoBackend("No backend of this model is up at the moment.", retry_after=wait)
         return found
 
-    async def _wait(
-        self, known: Mapping[Station, Target], found: list[Station], user: str, weight: int, told: Told | None
-    ) -> Seat:
+    async def _wait(self, found: list[Station], waiter: Waiter) -> Seat:
         """In the queues of all candidates that have room, until the first of them has a slot."""
         room = [station for station in found if len(station.queue) < station.queue.length]
         if not room:
             seconds = min(station.slots.wait(len(station.queue) + 1) for station in found)
             raise Overloaded("The queue of this model is full.", retry_after=seconds)
-        waiter = Waiter(known, user, weight, told)
+        longest = max(station.backend.queue.wait for station in room)
+        _refuse_hopeless(waiter, room, longest)
         for station in room:
             waiter.join(station)
-        longest = max(station.backend.queue.wait for station in room)
         self._waiting.add(waiter)
         try:
-            _refuse_hopeless(waiter, room, longest)
             waiter.tell()
             await asyncio.wait({waiter.granted}, timeout=longest)
             if not waiter.granted.done():
-                raise Overloaded("No slot became free in time.", retry_after=waiter.expect()[1])
+                seconds = min(station.slots.wait(len(station.queue)) for station in room)
+                raise Overloaded("No slot became free in time.", retry_after=seconds)
             return waiter.granted.result()
         except BaseException:
             waiter.abandon()
@@ -192,7 +198,8 @@ class Pool:
 
 def _refuse_hopeless(waiter: Waiter, room: Sequence[Station], longest: float) -> None:
     """Refuses at once who would wait longer than allowed, where the speed was measured."""
-    seconds = waiter.expect()[1]
+    who = waiter.user, waiter.weight, waiter.rank
+    seconds = min(station.slots.wait(station.place(*who)) for station in room)
     if seconds > longest and all(station.slots.finished >= MEASURED for station in room):
         raise Overloaded(
             f"The wait for this model is about {seconds:.0f} seconds, too long to queue.", retry_after=seconds - longest

@@ -10,7 +10,7 @@ from aiolimiter import AsyncLimiter
 
 from infra.backends.adapters.base import Adapter, Probe
 from infra.backends.faults import NotSent
-from infra.backends.queue import FairQueue
+from infra.backends.queue import FairQueue, Rank
 from infra.backends.slots import Slots
 from infra.config.objects import Backend, Target
 from infra.errors import GatewayError, NoBackend
@@ -19,33 +19,39 @@ Told = Callable[[int, float], None]
 """Called with the place in the queue, from 1, and the seconds expected, whenever the place changes."""
 TELL_SECONDS = 0.2
 """Places are told at most so often."""
+TELL_RARELY = 50
+"""And with so many times the time in between that it took to count them."""
 
 
 class Waiter:
     """One request in the queues of every backend that could serve it; the first free slot takes it out of all."""
 
-    def __init__(self, targets: Mapping["Station", Target], user: str, weight: int, told: Told | None) -> None:
+    def __init__(
+        self, targets: Mapping["Station", Target], user: str, weight: int, rank: Rank, told: Told | None
+    ) -> None:
         self.targets = targets
         self.user = user
         self.weight = weight
+        self.rank = rank
         self.granted: asyncio.Future[Seat] = asyncio.get_running_loop().create_future()
-        self._queued: list[Station] = []
+        self._queued: dict[Station, int] = {}
+        """Where it waits, and its place there, from 1."""
         self._told = told
         self._place = 0
 
     def join(self, station: "Station") -> None:
         """Also waits for this backend, where its queue has room."""
         if station not in self._queued and len(station.queue) < station.queue.length:
-            station.queue.push(self, self.user, self.weight)
-            self._queued.append(station)
+            self._queued[station] = station.place(self.user, self.weight, self.rank)
+            station.queue.push(self, self.user, self.weight, self.rank)
             station.tell_soon()
 
     def leave(self) -> None:
         """Out of every queue; those behind move up."""
         for station in self._queued:
-            station.queue.remove(self, self.user)
+            station.queue.remove(self)
             station.tell_soon()
-        self._queued = []
+        self._queued = {}
 
     def abandon(self) -> None:
         """Nobody waits any more: a slot that was granted in this very moment goes back."""
@@ -57,23 +63,23 @@ class Waiter:
 
     def lose(self, station: "Station", error: GatewayError) -> None:
         """One of its backends is gone; without any left it waits for nothing."""
-        station.queue.remove(self, self.user)
-        self._queued.remove(station)
+        station.queue.remove(self)
+        del self._queued[station]
         if not self._queued and not self.granted.done():
             self.granted.set_exception(error)
 
-    def expect(self) -> tuple[int, float]:
-        """The best place over its queues, from 1, and the shortest wait in seconds."""
-        places = [(station, station.place(self)) for station in self._queued]
-        return min(place for _, place in places), min(station.slots.wait(place) for station, place in places)
+    def moved(self, station: "Station", place: int) -> None:
+        """Its place at one of its backends was counted anew."""
+        if station in self._queued:
+            self._queued[station] = place
+            self.tell()
 
     def tell(self) -> None:
-        """Says the place where it changed."""
-        if self._told is not None and self._queued:
-            place, seconds = self.expect()
-            if place != self._place:
-                self._place = place
-                self._told(place, seconds)
+        """Says the best place over its queues and the shortest wait, where the place changed."""
+        place = min(self._queued.values(), default=0)
+        if self._told is not None and place not in (0, self._place):
+            self._place = place
+            self._told(place, min(station.slots.wait(at) for station, at in self._queued.items()))
 
 
 class Seat:
@@ -110,6 +116,7 @@ class Station:
         self._retire = retire
         self._leases: Counter[Adapter] = Counter()
         self._telling: asyncio.TimerHandle | None = None
+        self._tell_took = 0.0
         self.last_taken = 0
         self.removed = False
         self.returned: Callable[[Station], None] = lambda _: None
@@ -167,19 +174,22 @@ class Station:
             waiter.granted.set_result(self.take(waiter.targets[self]))
             self.tell_soon()
 
-    def place(self, waiter: Waiter) -> int:
-        """Of one who waits here, from 1."""
-        return next(place for place, other in enumerate(self.queue.order(), 1) if other is waiter)
+    def place(self, user: str, weight: int, rank: Rank) -> int:
+        """Of one who would come now, from 1."""
+        return self.queue.ahead(user, weight, rank) + 1
 
     def tell_soon(self) -> None:
-        """Tells the waiting ones their places, many changes at once."""
+        """Tells the waiting ones their places, many changes at once and never for more than a part of the time."""
         if self._telling is None and len(self.queue):
-            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+            delay = max(TELL_SECONDS, self._tell_took * TELL_RARELY)
+            self._telling = asyncio.get_running_loop().call_later(delay, self._tell)
 
     def _tell(self) -> None:
         self._telling = None
-        for waiter in list(self.queue.order()):
-            waiter.tell()
+        began = time.monotonic()
+        for place, waiter in enumerate(list(self.queue.order()), 1):
+            waiter.moved(self, place)
+        self._tell_took = time.monotonic() - began
 
     def notice(self, error: GatewayError | None) -> None:
         """How a request ended at the door: a refused connect is down until a probe says otherwise."""

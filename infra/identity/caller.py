@@ -20,7 +20,7 @@ class Caller:
     weight: int
     """The user's share of a busy backend against other users'."""
     owner: bool
-    """The key is marked as the gateway owner's own; nothing depends on it yet."""
+    """The key is the gateway owner's own: it goes to the front of every queue."""
 
 
 @dataclass(frozen=True, slots=True)

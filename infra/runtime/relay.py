@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from quart import Response
 
 from infra.backends.faults import NotSent
+from infra.backends.queue import Rank
 from infra.backends.reply import Reply
 from infra.errors import BackendTimeout, GatewayError, NoBackend, RateLimited, ShuttingDown, Unavailable
 from infra.ledger.books import RequestRow
@@ -186,7 +187,8 @@ class Relay:
 
     async def _take_seat(self, targets: list[Any]) -> "Seat":
         caller = self.call.user
-        return await self.call.gateway.pool.seat(targets, caller.user_id, caller.weight, self._told)
+        rank = Rank.OWNER if caller.owner else Rank.FAIR
+        return await self.call.gateway.pool.seat(targets, caller.user_id, caller.weight, self._told, rank)
 
     def _told(self, position: int, eta_seconds: float) -> None:
         self.place = position, eta_seconds

@@ -38,7 +38,7 @@ class Key(Model):
     prefix = fields.CharField(32)
     active = fields.BooleanField(default=True)
     owner = fields.BooleanField(default=False)
-    """Marked as the gateway owner's own; nothing depends on it yet."""
+    """The gateway owner's own: it goes to the front of every queue."""
     limits_json = fields.TextField(default="{}")
     models_json = fields.TextField(null=True)
     expires_us = fields.BigIntField(null=True)

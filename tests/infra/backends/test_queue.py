@@ -1,10 +1,11 @@
+import time
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from infra.backends.queue import FairQueue
+from infra.backends.queue import FairQueue, Rank
 
 USERS = st.sampled_from("abcd")
 
@@ -67,6 +68,47 @@ def test_the_order_told_is_the_order_served(pushed: list[tuple[str, int]]) -> No
     assert queue.pop() is None
 
 
+def test_a_rank_waits_until_nobody_of_a_better_one_does() -> None:
+    queue = filled(a=(9, 3))
+    for number, rank in enumerate((Rank.IDLE, Rank.FRONT, Rank.OWNER, Rank.IDLE)):
+        queue.push(f"{rank.name}{number}", "b", 1, rank)
+    assert served(queue, 7) == ["OWNER2", "FRONT1", "a0", "a1", "a2", "IDLE0", "IDLE3"]
+
+
+def test_the_best_rank_is_told_with_its_users_weights() -> None:
+    queue = filled(a=(2, 5), b=(3, 1))
+    assert queue.best() == (Rank.FAIR, 6, 5)
+    queue.push("x", "a", 2, Rank.FRONT)
+    assert queue.best() == (Rank.FRONT, 1, 2)
+
+
+@given(st.lists(st.tuples(USERS, st.sampled_from(Rank)), max_size=40), st.integers(0, 20), USERS, st.sampled_from(Rank))
+def test_the_place_of_a_newcomer_is_where_it_is_served(
+    pushed: list[tuple[str, Rank]], gone: int, user: str, rank: Rank
+) -> None:
+    queue: FairQueue[int] = FairQueue(1000)
+    for number, (other, theirs) in enumerate(pushed):
+        queue.push(number, other, 3, theirs)
+    for _ in range(gone):
+        queue.pop()
+    place = queue.ahead(user, 3, rank)
+    queue.push(-1, user, 3, rank)
+    assert list(queue.order()).index(-1) == place
+
+
+def test_ten_thousand_come_leave_and_are_served_in_no_time() -> None:
+    queue: FairQueue[int] = FairQueue(100_000)
+    began = time.monotonic()
+    for number in range(10_000):
+        queue.ahead(f"user{number % 50}", 1 + number % 3)
+        queue.push(number, f"user{number % 50}", 1 + number % 3)
+    for number in range(0, 10_000, 2):
+        queue.remove(number)
+    while queue.pop() is not None:
+        pass
+    assert time.monotonic() - began < 5  # two looks at everybody for each of them would take minutes
+
+
 class Crowd(RuleBasedStateMachine):
     """Against a plain set: nobody is lost, served twice, or served after leaving."""
 
@@ -92,7 +134,7 @@ class Crowd(RuleBasedStateMachine):
     @rule(number=st.integers(0, 50))
     def leave(self, number: int) -> None:
         user = self.waiting.pop(number, None)
-        assert self.queue.remove(number, user or "a") == (user is not None)
+        assert self.queue.remove(number) == (user is not None)
 
     @invariant()
     def all_are_there(self) -> None:
