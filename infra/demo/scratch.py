@@ -48,8 +48,8 @@ async def emptied(store: Store) -> None:
         return
     if counts["marks"] == 0:
         raise DemoRefused(
-            f"{store.url} is in use (users: {counts['users']:,}, requests: {counts['requests']:,}): demo-data fills only"
-            " an empty database, or one that it filled before; name another one in DATABASE_URL"
+            f"{store.url} is in use (users: {counts['users']:,}, requests: {counts['requests']:,}): demo-data fills"
+            " only an empty database, or one that it filled before; name another one in DATABASE_URL"
         )
     [foreign] = await store.rows(_FOREIGN)
     if foreign["requests"] or foreign["posts"]:
