@@ -24,7 +24,8 @@
     │   ├── NoBackend                 no_backend
     │   ├── FunctionBroken            no_backend
     │   ├── BillingUnavailable        billing_unavailable
-    │   └── ShuttingDown              shutting_down
+    │   ├── ShuttingDown              shutting_down
+    │   └── Stopped                   stopped
     ├── BackendError 502              backend_error
     └── BackendTimeout 504            backend_timeout
 
@@ -232,6 +233,16 @@ class ShuttingDown(Unavailable):
     """The gateway drains."""
 
     code = "shutting_down"
+
+
+class Stopped(Unavailable):
+    """The owner stopped this request while it ran."""
+
+    code = "stopped"
+
+    def headers(self) -> dict[str, str]:
+        """An SDK that tried again by itself would undo what the owner did."""
+        return {"x-should-retry": "false", **self.extra_headers}
 
 
 class BackendError(GatewayError):

@@ -10,11 +10,12 @@ from typing import Self
 import httpx
 
 from infra.client.door import Answer, Door
+from infra.client.now import Now
 from infra.client.people import People
 from infra.client.trade import Trade
 
 
-class AdminClient(People, Trade):
+class AdminClient(People, Trade, Now):
     """One gateway, with the owner's key or a session token."""
 
     def __init__(

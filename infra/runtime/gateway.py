@@ -18,6 +18,7 @@ from infra.config.environment import read_env
 from infra.config.loader import load as load_manifest
 from infra.config.objects import Endpoint, Manifest, Secrets
 from infra.config.urls import database_url
+from infra.errors import ShuttingDown
 from infra.identity.identity import Identity
 from infra.journal.journal import Journal
 from infra.ledger.ledger import Ledger
@@ -25,6 +26,7 @@ from infra.ledger.writer import Writer
 from infra.limits.limiter import Limiter
 from infra.limits.shared import Amend, Leave, SharedWindows
 from infra.limits.vaults import windows_vault
+from infra.live.live import Live
 from infra.runtime import pulse
 from infra.runtime.functions import Function, load
 from infra.runtime.relay import Relay
@@ -64,6 +66,7 @@ class Gateway:
         self.table = Table()
         self.relays: dict[str, Relay] = {}
         """Requests to models that run now, by id."""
+        self.live = Live(self)
         self.recent = Recent()
         self.closing = False
         self.url: str | None = None
@@ -127,7 +130,8 @@ class Gateway:
     async def cut(self) -> None:
         """Ends what still runs: streams get an error event and are billed as far as they came."""
         self.closing = True
-        await asyncio.gather(*(relay.leave(cut=True) for relay in list(self.relays.values())))
+        because = ShuttingDown("The gateway is restarting.")
+        await asyncio.gather(*(relay.leave(because=because) for relay in list(self.relays.values())))
 
     async def stop(self) -> None:
         """Ends what still runs and closes the rooms."""

@@ -66,6 +66,8 @@ async def _once(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
         beats.renewed = count
     if serving and (gateway.alone or count > beats.quiet_until) and count % RECOVER_EVERY == 0:
         await gateway.ledger.recover(all_others=gateway.alone)
+    if serving and not gateway.alone:
+        await gateway.live.beat()
     if not gateway.alone and count % LOOK_AROUND_EVERY == 0:
         gateway.identity.forget()
         await gateway.catalogue.refresh()

@@ -16,7 +16,7 @@ from quart import Response
 from infra.backends.faults import NotSent
 from infra.backends.queue import Rank
 from infra.backends.reply import Reply
-from infra.errors import BackendTimeout, GatewayError, NoBackend, RateLimited, ShuttingDown, Unavailable
+from infra.errors import BackendTimeout, GatewayError, NoBackend, RateLimited, Unavailable
 from infra.ledger.books import RequestRow
 from infra.ledger.operations import Billed, Progress
 from infra.limits.limiter import Ticket
@@ -72,13 +72,14 @@ class Relay:
         self._pipe = Pipe()
         self._answer: dict[str, Any] = {}
         self._last_event: dict[str, Any] = {}
-        self._billed: Billed | None = None
+        self.billed: Billed | None = None
         self._seat: Seat | None = None
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._checkpointed = -1
         self._ending = False
-        self._cut = False
+        self.because: GatewayError | None = None
+        """Why we cut it, where it was not the client who left."""
 
     # --- the response -------------------------------------------------------------------------------------------------
 
@@ -91,9 +92,9 @@ class Relay:
         """The whole answer, after it is settled; raises what went wrong."""
         await asyncio.shield(self._begun)
         headers = self._headers()
-        if self._billed is not None:
-            headers["x-aethergate-cost"] = show_money(self._billed.charged)
-            headers["x-aethergate-balance"] = show_money(self._billed.balance)
+        if self.billed is not None:
+            headers["x-aethergate-cost"] = show_money(self.billed.charged)
+            headers["x-aethergate-balance"] = show_money(self.billed.balance)
         return replies.answer(self._answer, 200, headers)
 
     async def stream_response(self) -> Response:
@@ -127,13 +128,13 @@ class Relay:
         position, eta = self.place
         return f"queued position={position} eta={show_duration(eta)}"
 
-    async def leave(self, *, cut: bool = False) -> None:
-        """The response is over, whole or not: ends the work and waits until it is booked. `cut`: by us, not by the
-        client; then the request is billed as if the backend had died."""
+    async def leave(self, *, because: GatewayError | None = None) -> None:
+        """The response is over, whole or not: ends the work and waits until it is booked. `because`: cut by us, not by
+        the client; then the request is billed as if the backend had died."""
         self.call.gateway.relays.pop(self.call.id, None)
         if self._task is not None and not self._task.done():
             if not self._ending:  # who is booking is not disturbed: a bill that is not written keeps its hold for ever
-                self._ending, self._cut = True, cut
+                self._ending, self.because = True, because
                 self._task.cancel()
             await asyncio.wait({self._task})
 
@@ -148,8 +149,7 @@ class Relay:
             ending = "complete"
         except asyncio.CancelledError:
             # Only `leave` and the end of the process cancel this task; the end is still ours to book.
-            ending = "backend_died" if self._cut else "client_left"
-            error = ShuttingDown("The gateway is restarting.") if self._cut else None
+            ending, error = "backend_died" if self.because else "client_left", self.because
         except TimeoutError:
             error = BackendTimeout("The request took longer than is allowed here.")
         except GatewayError as raised:
@@ -314,15 +314,15 @@ class Relay:
         if bill is None:
             self.correct_limits(Units())
             if self._in_books:
-                self._billed = await ledger.void(row)
+                self.billed = await ledger.void(row)
             else:
                 ledger.journal(replace(row, state="VOID"))
         else:
             self.correct_limits(bill.units)
             row.state, row.basis, row.units_json = "SETTLED", bill.basis, units_json(bill.units)
             row.input_tokens, row.output_tokens = bill.units.input, bill.units.output
-            self._billed = await ledger.settle(row, cost_nano(self.offer.price, bill.units))
-        self.call.gateway.telemetry.ended(row, self._billed)
+            self.billed = await ledger.settle(row, cost_nano(self.offer.price, bill.units))
+        self.call.gateway.telemetry.ended(row, self.billed)
 
     def correct_limits(self, units: Units) -> None:
         """The token windows hold what was used instead of what was reserved."""
@@ -338,7 +338,7 @@ class Relay:
                 self._pipe.push(replies.event(error.body()))
             return
         if bill is not None:
-            charged = self._billed.charged if self._billed is not None else cost_nano(self.offer.price, bill.units)
+            charged = self.billed.charged if self.billed is not None else cost_nano(self.offer.price, bill.units)
             usage = shown_usage(self.ask.task, bill.units, charged, "balance" if self.limited else None)
             if not self.ask.stream:
                 self._answer["model"] = self.offer.id

@@ -97,6 +97,10 @@ class Store:
         """Rows of a SELECT written with `?` placeholders, on either database."""
         return list(await get_connection(self.connection_name).execute_query_dict(self.placed(sql), list(values)))
 
+    async def run(self, sql: str, *values: Any) -> None:
+        """One statement with `?` placeholders that changes rows; inside `write`, which keeps them in order."""
+        await get_connection(self.connection_name).execute_query(self.placed(sql), list(values))
+
     def placed(self, sql: str) -> str:
         """The same SQL with this database's placeholders; `?` stands for nothing else in our SQL."""
         if self.dialect == "sqlite":

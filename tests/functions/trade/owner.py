@@ -31,6 +31,7 @@ endpoints:
   - {{routes: [GET /v1/models, "GET /v1/models/{{id:path}}"], function: functions.models}}
   - routes: [GET /v1/account, GET /v1/account/usage, GET /v1/account/requests, "GET /v1/account/requests/{{id}}"]
     function: functions.account
+  - {{routes: [GET /admin/live, "POST /admin/live/{{id}}/stop"], function: functions.admin_live, access: admin}}
   - {{routes: [GET /admin/overview], function: functions.admin_overview, access: admin}}
   - {{routes: [GET /admin/requests, "GET /admin/requests/{{id}}"], function: functions.admin_requests, access: admin}}
   - {{routes: [GET /admin/backends, POST /admin/backends/probe], function: functions.admin_backends, access: admin}}

@@ -1,0 +1,146 @@
+"""The door of this room: what runs, and the stopping of one request, wherever it runs."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infra.errors import GatewayError, NotFound, Stopped
+from infra.identity.names import storable
+from infra.live import running
+from infra.live.shared import LOOK_SECONDS, Shared
+from infra.units import money_decimal
+
+if TYPE_CHECKING:
+    from infra.runtime.gateway import Gateway
+    from infra.runtime.relay import Relay
+
+FIRST_LOOK_SECONDS = 2.5
+"""Whoever looks first waits so long for the boards of the others, which come every second."""
+STOP_PATIENCE_SECONDS = 5.0
+ANSWER_EVERY_SECONDS = 0.1
+SAID_SECONDS = 1.0
+"""Between a request's end in the books and the word of its process that it was the stop that ended it."""
+SHOWN_MAX = 500
+"""Of each process; the counts are of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What runs, oldest first, of all processes."""
+
+    requests: list[dict[str, Any]]
+    running: int
+    queued: int
+
+
+class Live:
+    """One per gateway."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._shared = Shared(gateway.store, gateway.ledger.instance)
+        self._look_until = 0.0
+        self._published = False
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    async def board(self) -> Board:
+        """What runs now in all processes; of the others as they were a second ago."""
+        boards = [self._own()]
+        if not self._gateway.alone:
+            boards += [board for board in (await self._look()).values() if board is not None]
+        requests = sorted((each for board in boards for each in board["requests"]), key=lambda each: -each["age_ms"])
+        for each in requests:
+            each["cost"] = money_decimal(each["cost_nano"])  # a board in the database has text for it
+        return Board(requests, sum(board["running"] for board in boards), sum(board["queued"] for board in boards))
+
+    async def _look(self) -> dict[str, dict[str, Any] | None]:
+        loop = asyncio.get_running_loop()
+        found = await self._shared.others()
+        if not found or loop.time() < self._look_until - LOOK_SECONDS / 2:
+            return found
+        first = loop.time() >= self._look_until
+        await self._shared.look()
+        self._look_until = loop.time() + LOOK_SECONDS
+        give_up = loop.time() + FIRST_LOOK_SECONDS
+        while first and None in found.values() and loop.time() < give_up:
+            await asyncio.sleep(ANSWER_EVERY_SECONDS)
+            found = await self._shared.others()
+        return found
+
+    def _own(self) -> dict[str, Any]:
+        relays = list(self._gateway.relays.values())
+        queued = sum(running.stage(relay) == "queued" for relay in relays)
+        shown = [running.shown(relay) for relay in relays[:SHOWN_MAX]]
+        return {"requests": shown, "running": len(relays) - queued, "queued": queued}
+
+    # --- stopping -----------------------------------------------------------------------------------------------------
+
+    async def stop(self, request_id: str, actor: str, reason: str) -> dict[str, Any]:
+        """Ends a running request, here or in another process, and returns what was delivered and charged.
+
+        Raises NotFound where no process runs it (any more)."""
+        relay = self._gateway.relays.get(request_id)
+        if relay is not None:
+            found: dict[str, Any] | None = await self._stop_here(relay, actor, reason)
+        elif not self._gateway.alone:
+            found = await self._stop_there(request_id, actor, reason)
+        else:
+            found = None
+        if found is None or not found["stopped"]:
+            raise NotFound(f"No request {request_id[:80]!r} is running: it may just have ended.")
+        return found
+
+    async def _stop_here(self, relay: "Relay", actor: str, reason: str) -> dict[str, Any]:
+        because = _why(actor, reason)
+        await relay.leave(because=because)
+        charged = relay.billed.charged if relay.billed is not None else 0
+        return {
+            "id": relay.row.id,
+            "stopped": relay.because is because,
+            "username": relay.call.user.user_name,
+            "model": relay.row.model,
+            "output_tokens": relay.meter.so_far().output,
+            "charged_nano": charged,
+        }
+
+    async def _stop_there(self, request_id: str, actor: str, reason: str) -> dict[str, Any] | None:
+        if not storable(request_id) or await self._shared.has_ended(request_id) or not await self._shared.others():
+            return None
+        await self._shared.ask_to_stop(request_id, {"actor": actor, "reason": reason})
+        found, clock = None, asyncio.get_running_loop().time
+        give_up = clock() + STOP_PATIENCE_SECONDS
+        while found is None and clock() < give_up:
+            await asyncio.sleep(ANSWER_EVERY_SECONDS)
+            if await self._shared.has_ended(request_id):
+                give_up = min(give_up, clock() + SAID_SECONDS)
+            found = await self._shared.outcome(request_id)
+        await self._shared.forget(request_id)
+        return found
+
+    # --- for the others -----------------------------------------------------------------------------------------------
+
+    async def beat(self) -> None:
+        """Once a second in a process among others: does what they ask. Raises the database's errors."""
+        looked, stops = await self._shared.asks()
+        for request_id, how in stops.items():
+            relay = self._gateway.relays.get(request_id)
+            if relay is not None:
+                self._gateway.spawn(self._stop_for(relay, how), name=f"stop-{request_id}")
+        if looked:
+            await self._shared.publish(self._own())
+        elif self._published:
+            await self._shared.withdraw()
+        self._published = looked
+
+    async def _stop_for(self, relay: "Relay", how: dict[str, str]) -> None:
+        outcome = await self._stop_here(relay, how["actor"], how["reason"])
+        if self._published:
+            await self._shared.publish(self._own())  # who looks right after it does not see it run any more
+        await self._shared.stopped(relay.row.id, outcome)
+
+
+def _why(actor: str, reason: str) -> GatewayError:
+    """For the client, and for the request log, which both may be read by the caller."""
+    said = f": {reason.strip().rstrip('.')}" if reason.strip() else ""
+    return Stopped(f"The owner of this gateway ({actor}) stopped this request{said}.")

@@ -1,0 +1,55 @@
+"""One running request as JSON: GET /admin/live, and the events of its beginning and its end."""
+
+from typing import TYPE_CHECKING, Any
+
+from infra.metering.price import cost_nano
+from infra.store.clock import now_us
+from infra.units import money_decimal
+
+if TYPE_CHECKING:
+    from infra.runtime.relay import Relay
+
+KEY_PREFIX = "sk-"
+
+
+def shown(relay: "Relay") -> dict[str, Any]:
+    """Who asked for what, how far it has come, and what it would be billed if it were cut now.
+
+    Tokens count what was delivered; the prompt is an estimate until the backend reports it."""
+    place, seconds = relay.place if relay.place is not None and not relay.sent else (None, None)
+    units = relay.meter.so_far()
+    cost = cost_nano(relay.offer.price, units) if relay.meter.pieces else 0
+    return {
+        **asked(relay),
+        "backend": relay.row.backend,
+        "stage": stage(relay),
+        "place": place,
+        "eta_seconds": None if seconds is None else round(seconds),
+        "age_ms": max(0, now_us() - relay.row.created_us) // 1_000,
+        "input_tokens": units.input,
+        "output_tokens": units.output,
+        "cost": money_decimal(cost),
+        "cost_nano": cost,
+    }
+
+
+def asked(relay: "Relay") -> dict[str, Any]:
+    """What is known of a request from its first moment on."""
+    caller = relay.call.user
+    return {
+        "id": relay.row.id,
+        "user_id": caller.user_id,
+        "username": caller.user_name,
+        "key_prefix": KEY_PREFIX + caller.key_id,
+        "model": relay.row.model,
+        "endpoint": relay.row.endpoint,
+        "tier": getattr(relay.row, "tier", "default"),
+        "stream": relay.row.stream,
+    }
+
+
+def stage(relay: "Relay") -> str:
+    """queued: for a slot; waiting: for the first token, or for a plain answer; streaming."""
+    if relay.place is not None and not relay.sent:
+        return "queued"
+    return "streaming" if relay.meter.pieces and relay.row.stream else "waiting"

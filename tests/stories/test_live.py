@@ -1,0 +1,74 @@
+"""Two workers on one socket: an owner sees what runs in both, and stops a request of either."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.client import AdminClient, ApiError
+from tests.standins.openai_backend import StandIn
+from tests.standins.running import ADMIN_KEY
+from tests.standins.served import MANIFEST, Served, served, until
+
+LIVE = """
+  - {{routes: [GET /admin/live, "POST /admin/live/{{id}}/stop"], function: functions.admin_live, access: admin}}
+  - {{routes: [GET /admin/requests, "GET /admin/requests/{{id}}"], function: functions.admin_requests, access: admin}}
+  - {{routes: [GET /admin/audit-events], function: functions.admin_audit_events, access: admin}}
+"""
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[StandIn]:
+    async with StandIn() as found:
+        yield found
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, backend: StandIn, database: str) -> AsyncIterator[Served]:
+    manifest = MANIFEST + LIVE
+    async with served(tmp_path, backend.url, "--workers", "2", database=database, manifest=manifest) as found:
+        await found.event("a worker serves", 2)
+        yield found
+
+
+async def _last(pair: Served, key: str) -> str:
+    async with pair.chat(key) as response:
+        return [line async for line in response.aiter_lines() if line][-1]
+
+
+async def _streaming(admin: AdminClient, count: int) -> list[dict[str, Any]]:
+    async with asyncio.timeout(15):
+        while True:
+            found: list[dict[str, Any]] = (await admin.live())["data"]
+            if len(found) == count and all(each["output_tokens"] == 2 for each in found):
+                return found
+            await asyncio.sleep(0.2)
+
+
+async def test_an_owner_sees_and_stops_the_requests_of_both_workers(pair: Served, backend: StandIn) -> None:
+    key = await pair.key()
+    backend.script(pieces=3, hang_after=2)
+    streams = [asyncio.create_task(_last(pair, key)) for _ in range(8)]
+    await until(lambda: backend.running == 8)
+    async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
+        found = await _streaming(admin, 8)
+        for each in found:
+            stopped = await admin.stop_request(each["id"], "enough")
+            assert (stopped["id"], stopped["output_tokens"], stopped["charged_nano"] > 0) == (each["id"], 2, True)
+        errors = [json.loads(line.removeprefix("data: "))["error"] for line in await asyncio.gather(*streams)]
+        assert {error["code"] for error in errors} == {"stopped"}
+        assert {error["message"] for error in errors} == {
+            "The owner of this gateway (admin) stopped this request: enough."
+        }
+        rows = (await admin.requests())["data"]
+        assert {(row["state"], row["error_code"], row["output_tokens"]) for row in rows} == {("SETTLED", "stopped", 2)}
+        noted = [each for each in (await admin.audit_events())["data"] if each["action"] == "request.stop"]
+        assert {each["target"] for each in noted} == {each["id"] for each in found}
+        assert (await admin.audit(reprice=True))["clean"] is True
+        with pytest.raises(ApiError) as refused:
+            await admin.stop_request(found[0]["id"])
+        assert refused.value.status == 404
+        assert (await admin.live())["data"] == []
