@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from infra.backends.pool import Pool
-from infra.backends.queue import Rank
 from infra.backends.station import Seat
 from infra.config.objects import Backend, QueueSettings, Target
 from infra.errors import BackendError, NoBackend, Overloaded, ShuttingDown
@@ -81,23 +80,6 @@ async def test_users_take_turns_whatever_they_queued(server: StandIn) -> None:
         seat.release()
         await asyncio.gather(*tasks)
         assert order.index("modest") <= 1
-
-
-async def test_an_owners_key_is_served_before_whoever_waits(server: StandIn) -> None:
-    async with pool(backend("a", server.url)) as found:
-        seat, order = await found.seat([A], "u", 1), []
-
-        async def come(user: str, rank: Rank) -> None:
-            mine = await found.seat([A], user, 1, None, rank)
-            order.append(user)
-            mine.release()
-
-        ranks = {"flex": Rank.IDLE, "one": Rank.FAIR, "two": Rank.FAIR, "owner": Rank.OWNER}
-        tasks = [asyncio.create_task(come(user, rank)) for user, rank in ranks.items()]
-        await asyncio.sleep(0.01)
-        seat.release()
-        await asyncio.gather(*tasks)
-        assert order == ["owner", "one", "two", "flex"]
 
 
 async def test_a_full_queue_refuses_at_once_with_an_honest_retry_after(server: StandIn) -> None:
