@@ -7,9 +7,9 @@ from functions.admin_ledger.schema import (
     NewRefund,
     NewTopUp,
     adjustment,
+    moved,
     refund,
     reported,
-    shown,
     top_up,
 )
 from infra.journal import views
@@ -34,18 +34,17 @@ async def entries(call: Call) -> Response:
 
 async def topups(call: Call) -> Response:
     """POST /admin/ledger/topups."""
-    return call.answer(await shown(await call.gateway.ledger.post(await top_up(call, await call.read(NewTopUp)))))
+    return call.answer(await moved(call, await top_up(call, await call.read(NewTopUp))))
 
 
 async def adjustments(call: Call) -> Response:
     """POST /admin/ledger/adjustments."""
-    order = await adjustment(call, await call.read(NewAdjustment))
-    return call.answer(await shown(await call.gateway.ledger.post(order)))
+    return call.answer(await moved(call, await adjustment(call, await call.read(NewAdjustment))))
 
 
 async def refunds(call: Call) -> Response:
     """POST /admin/ledger/refunds."""
-    return call.answer(await shown(await call.gateway.ledger.post(refund(call, await call.read(NewRefund)))))
+    return call.answer(await moved(call, refund(call, await call.read(NewRefund))))
 
 
 async def proof(call: Call) -> Response:

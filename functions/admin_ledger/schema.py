@@ -69,6 +69,13 @@ def refund(call: Call, said: NewRefund) -> Refund:
     return Refund(said.request_id, amount, _reason(said.reason, needed=True), call.actor, call.address, key)
 
 
+async def moved(call: Call, order: TopUp | Adjustment | Refund) -> dict[str, Any]:
+    """Books it, and tells whoever watches. Raises BadRequest, NotFound, Conflict, BillingUnavailable."""
+    found = await shown(await call.gateway.ledger.post(order))
+    call.gateway.changed(f"ledger.{found['kind']}", found["username"], call.actor)
+    return found
+
+
 async def shown(posted: Posted) -> dict[str, Any]:
     """What was booked, now or at the first try: the amount with its sign, and the balance after it."""
     entry = await Entry.get(id=posted.entry_id)

@@ -6,6 +6,7 @@ from quart import Response
 
 from functions.admin_users.schema import ChangedUser, NewUser, balance_nano, changes, limits_json, view
 from infra.identity.names import check_name, check_weight
+from infra.journal.views import listing
 from infra.runtime.call import Call
 from infra.runtime.query import Query
 
@@ -22,20 +23,18 @@ async def show_all(call: Call) -> Response:
     query, identity = Query(call, "q", "limit", "cursor"), call.gateway.identity
     users, cursor = await identity.users.page(query.text("q"), query.limit_or_all(), query.text("cursor"))
     keys = await identity.keys.count_by_user()
-    return call.answer({"object": "list", "data": [view(user, keys.get(user.id, 0)) for user in users], "next": cursor})
+    return call.answer(listing((view(user, keys.get(user.id, 0)) for user in users), cursor))
 
 
 async def create(call: Call) -> Response:
     """POST /admin/users; the ledger makes the user, the first balance and the audit event in one transaction."""
-    wanted = await call.read(NewUser)
-    user = await call.gateway.ledger.open_user(
-        check_name(wanted.username),
-        balance_nano(wanted),
-        weight=check_weight(wanted.weight),
-        limits_json=limits_json(wanted.limits),
-        actor=call.actor,
-        address=call.address,
+    said = await call.read(NewUser)
+    name, balance, weight = check_name(said.username), balance_nano(said), check_weight(said.weight)
+    limits, ledger = limits_json(said.limits), call.gateway.ledger
+    user = await ledger.open_user(
+        name, balance, weight=weight, limits_json=limits, actor=call.actor, address=call.address
     )
+    call.gateway.changed("user.create", user.name, call.actor)
     return call.answer(view(user, 0), 201)
 
 

@@ -7,6 +7,6 @@ With `transport=httpx.ASGITransport(app=gateway.app)` it speaks to a gateway in 
 """
 
 from infra.client.admin import AdminClient
-from infra.client.door import Answer, ApiError, ClientError, Unreachable
+from infra.client.door import Answer, ApiError, ClientError, Event, Unreachable
 
-__all__ = ["AdminClient", "Answer", "ApiError", "ClientError", "Unreachable"]
+__all__ = ["AdminClient", "Answer", "ApiError", "ClientError", "Event", "Unreachable"]

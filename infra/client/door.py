@@ -9,9 +9,9 @@ Numbers keep every digit: JSON numbers with a point are read as Decimal, amounts
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
@@ -19,11 +19,19 @@ import httpx
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
 """An audit of a large ledger takes its time."""
-
+SILENCE_SECONDS = 30.0
+"""A stream of events says something every ten seconds at least."""
 
 Answer = dict[str, Any]
 Amount = str | Decimal | int
 """An amount of money; never a float."""
+
+
+class Event(NamedTuple):
+    """Something that happened in the house (API_REFERENCE.md, Admin API)."""
+
+    kind: str
+    data: Answer
 
 
 class ClientError(Exception):
@@ -98,6 +106,22 @@ class Door:
             raise Unreachable(f"no gateway answers at {self._url}: {_reason(wrong)}") from None
         return self._read(response)
 
+    async def listen(self, path: str) -> AsyncIterator[Event]:
+        """The events of a stream until it ends; raises ApiError, Unreachable. A stream that ends is opened again by
+        whoever wants more: nothing is repeated."""
+        timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+        try:
+            async with self._http.stream("GET", path, timeout=timeout) as response:
+                if not response.is_success:
+                    await response.aread()
+                    self._read(response)
+                async for event in _events(response.aiter_lines()):
+                    yield event
+        except httpx.TimeoutException:
+            raise Unreachable(f"{self._url} has fallen silent") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as wrong:
+            raise Unreachable(f"no gateway answers at {self._url}: {_reason(wrong)}") from None
+
     def _read(self, response: httpx.Response) -> Answer:
         try:
             found = json.loads(response.content, parse_float=Decimal)
@@ -111,6 +135,19 @@ class Door:
         if not isinstance(error, dict) or "message" not in error:
             raise Unreachable(f"what answers at {self._url} is no AetherGate (HTTP {response.status_code})")
         raise ApiError(response.status_code, found, response.headers)
+
+
+async def _events(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
+    """Server-sent events from their lines; comments are heartbeats."""
+    kind, data = "message", ""
+    async for line in lines:
+        if line.startswith("event: "):
+            kind = line[7:]
+        elif line.startswith("data: "):
+            data += line[6:]
+        elif not line and data:
+            yield Event(kind, json.loads(data, parse_float=Decimal))
+            kind, data = "message", ""
 
 
 class Verbs:

@@ -1,10 +1,12 @@
-"""What runs right now at the admin API."""
+"""What runs and happens right now at the admin API."""
 
-from infra.client.door import Answer, Verbs, segment
+from collections.abc import AsyncIterator
+
+from infra.client.door import Answer, Event, Verbs, segment
 
 
 class Now(Verbs):
-    """The verbs of running requests."""
+    """The verbs of running requests, and the stream of events."""
 
     async def live(self) -> Answer:
         """Every request in flight and in the queues of all processes, the oldest first; `running`, `queued`."""
@@ -13,3 +15,12 @@ class Now(Verbs):
     async def stop_request(self, request_id: str, reason: str | None = None) -> Answer:
         """Ends a running request; what was delivered is charged. The caller is told the reason."""
         return await self._door.ask("POST", f"/admin/live/{segment(request_id)}/stop", body={"reason": reason})
+
+    def events(self) -> AsyncIterator[Event]:
+        """What happens, as it happens, with a `tick` of figures each second; over HTTP only.
+
+            async for event in admin.events(): …
+
+        It ends with `end` where the session is over or the gateway stops; raises Unreachable where it breaks off. To go
+        on is up to the caller."""
+        return self._door.listen("/admin/events")

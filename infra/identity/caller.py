@@ -28,6 +28,8 @@ class Actor:
     """Who acts on the admin API, for the audit log."""
 
     name: str
+    until: int | None = None
+    """The epoch second at which a session ends; the admin key has no end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,9 @@ class Identity:
             raise KeyInvalid(NO_ADMIN_KEY)
         if self._is_master(text):
             return Actor("admin")
-        if self._sessions.valid(text):
-            return Actor(SESSION_ACTOR)
+        ends_at = self._sessions.ends_at(text)
+        if ends_at is not None:
+            return Actor(SESSION_ACTOR, ends_at)
         if await self._known(text) is not None:
             raise AdminRequired(
                 "This is a user's API key; the admin API takes the admin key, in the header x-admin-key."

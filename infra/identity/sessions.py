@@ -29,12 +29,12 @@ class Sessions:
         claim = f"ags-{expires_at}-{secrets.token_hex(8)}"
         return f"{claim}-{self._sign(claim)}", expires_at
 
-    def valid(self, text: str) -> bool:
-        """Whether this gateway signed it and it has not ended."""
+    def ends_at(self, text: str) -> int | None:
+        """The epoch second at which a token ends; None where this gateway did not sign it, or it has ended."""
         match = _TOKEN.fullmatch(text)
         if match is None or not hmac.compare_digest(match[3], self._sign(match[1])):
-            return False
-        return self._clock() < int(match[2]) * 1_000_000
+            return None
+        return int(match[2]) if self._clock() < int(match[2]) * 1_000_000 else None
 
     def _sign(self, claim: str) -> str:
         return hmac.digest(self._key, claim.encode("ascii"), "sha256").hex()

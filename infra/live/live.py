@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from infra.errors import GatewayError, NotFound, Stopped
 from infra.identity.names import storable
 from infra.live import running
+from infra.live.events import Hub
+from infra.live.pace import Pace, Sampler
 from infra.live.shared import LOOK_SECONDS, Shared
-from infra.units import money_decimal
+from infra.live.watch import Watch
 
 if TYPE_CHECKING:
     from infra.runtime.gateway import Gateway
@@ -41,25 +43,29 @@ class Live:
         self._shared = Shared(gateway.store, gateway.ledger.instance)
         self._look_until = 0.0
         self._published = False
+        self.hub = Hub()
+        self.pace = Pace()
+        self.watch = Watch(self)
+        self._sampler = Sampler(self.pace)
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
     async def board(self) -> Board:
         """What runs now in all processes; of the others as they were a second ago."""
-        boards = [self._own()]
-        if not self._gateway.alone:
-            boards += [board for board in (await self._look()).values() if board is not None]
+        boards = [self._own(), *(board for board in (await self.boards()).values() if board is not None)]
         requests = sorted((each for board in boards for each in board["requests"]), key=lambda each: -each["age_ms"])
-        for each in requests:
-            each["cost"] = money_decimal(each["cost_nano"])  # a board in the database has text for it
         return Board(requests, sum(board["running"] for board in boards), sum(board["queued"] for board in boards))
 
-    async def _look(self) -> dict[str, dict[str, Any] | None]:
+    async def boards(self, *, patient: bool = True) -> dict[str, dict[str, Any] | None]:
+        """What the other processes tell, by instance; None of one that tells nothing yet. Who is `patient` waits for
+        them at the first look."""
+        if self._gateway.alone:
+            return {}
         loop = asyncio.get_running_loop()
         found = await self._shared.others()
         if not found or loop.time() < self._look_until - LOOK_SECONDS / 2:
             return found
-        first = loop.time() >= self._look_until
+        first = patient and loop.time() >= self._look_until
         await self._shared.look()
         self._look_until = loop.time() + LOOK_SECONDS
         give_up = loop.time() + FIRST_LOOK_SECONDS
@@ -68,11 +74,18 @@ class Live:
             found = await self._shared.others()
         return found
 
-    def _own(self) -> dict[str, Any]:
-        relays = list(self._gateway.relays.values())
+    def relays(self) -> list["Relay"]:
+        """What runs and waits in this process, the oldest first."""
+        return list(self._gateway.relays.values())
+
+    def counts(self) -> dict[str, Any]:
+        """How many run and wait in this process."""
+        relays = self.relays()
         queued = sum(running.stage(relay) == "queued" for relay in relays)
-        shown = [running.shown(relay) for relay in relays[:SHOWN_MAX]]
-        return {"requests": shown, "running": len(relays) - queued, "queued": queued}
+        return {"running": len(relays) - queued, "queued": queued}
+
+    def _own(self) -> dict[str, Any]:
+        return {"requests": [running.shown(relay) for relay in self.relays()[:SHOWN_MAX]], **self.counts()}
 
     # --- stopping -----------------------------------------------------------------------------------------------------
 
@@ -127,16 +140,21 @@ class Live:
             relay = self._gateway.relays.get(request_id)
             if relay is not None:
                 self._gateway.spawn(self._stop_for(relay, how), name=f"stop-{request_id}")
+        self.hub.look(looked)
         if looked:
-            await self._shared.publish(self._own())
+            await self._publish()
         elif self._published:
             await self._shared.withdraw()
         self._published = looked
 
+    async def _publish(self) -> None:
+        rates = self._sampler.rates(self.relays())
+        await self._shared.publish({**self._own(), "rates": rates, "events": self.hub.recent()})
+
     async def _stop_for(self, relay: "Relay", how: dict[str, str]) -> None:
         outcome = await self._stop_here(relay, how["actor"], how["reason"])
         if self._published:
-            await self._shared.publish(self._own())  # who looks right after it does not see it run any more
+            await self._publish()  # who looks right after it does not see it run any more
         await self._shared.stopped(relay.row.id, outcome)
 
 

@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+from infra.ledger.books import RequestRow
 from infra.metering.price import cost_nano
 from infra.store.clock import now_us
 from infra.units import money_decimal
 
 if TYPE_CHECKING:
+    from infra.runtime.call import Call
     from infra.runtime.relay import Relay
 
 KEY_PREFIX = "sk-"
@@ -45,6 +47,27 @@ def asked(relay: "Relay") -> dict[str, Any]:
         "endpoint": relay.row.endpoint,
         "tier": getattr(relay.row, "tier", "default"),
         "stream": relay.row.stream,
+    }
+
+
+def ended(call: "Call", row: RequestRow, charged: int) -> dict[str, Any]:
+    """How a request to a model came to its end; milliseconds count from its arrival."""
+    return {
+        "id": row.id,
+        "user_id": row.user_id,
+        "username": call.user.user_name,
+        "model": row.model,
+        "endpoint": row.endpoint,
+        "backend": row.backend,
+        "state": row.state,
+        "status": row.status,
+        "error_code": row.error_code,
+        "error": row.error,
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "charged": money_decimal(charged),
+        "charged_nano": charged,
+        "duration_ms": max(0, (row.finished_us or row.created_us) - row.created_us) // 1_000,
     }
 
 

@@ -5,11 +5,11 @@ seconds or its process is dead, and it is not read any more.
 """
 
 import json
+from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from infra.ledger.books import OPEN
+from infra.runtime import replies
 from infra.store.clock import SECOND_US, now_us
 from infra.store.database import Store
 
@@ -86,7 +86,7 @@ class Shared:
             f"INSERT INTO live_boards (instance, at_us, body_json) VALUES (?, {self._now}, ?)"
             " ON CONFLICT (instance) DO UPDATE SET at_us = excluded.at_us, body_json = excluded.body_json",
             self._instance,
-            msgspec.json.encode(board, enc_hook=str).decode(),
+            replies.encode(board).decode(),
         )
 
     async def withdraw(self) -> None:
@@ -103,7 +103,13 @@ class Shared:
             f" WHERE i.id <> ? AND i.lease_until_us >= {self._now}",
             self._instance,
         )
-        return {row["id"]: json.loads(row["body_json"]) if row["body_json"] else None for row in rows}
+        return {row["id"]: _read(row["body_json"]) if row["body_json"] else None for row in rows}
 
     async def _run(self, sql: str, *values: Any) -> None:
         await self._store.write(lambda: self._store.run(sql, *values))
+
+
+def _read(board: str) -> dict[str, Any]:
+    """Amounts stay exact."""
+    found: dict[str, Any] = json.loads(board, parse_float=Decimal)
+    return found

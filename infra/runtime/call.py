@@ -1,7 +1,7 @@
 """One request on its way through the gateway: what a function sees, and what ends it on every way out."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -59,6 +59,8 @@ class Call:
         self.caller: Caller | None = None
         self.actor = ""
         """Who acts at the admin API."""
+        self.actor_until: int | None = None
+        """The epoch second at which that ends, for a session."""
         self.ticket: Ticket | None = None
         self.client_seconds = Deadlines().client
         """A client that takes nothing for so long is cut: a stalled reader must not keep a slot."""
@@ -69,6 +71,7 @@ class Call:
         self.secret_answer = False
         """The answer holds a secret that must not be kept for a replay."""
         self._bounds: Bounds | None = None
+        self._closers: list[Callable[[], None]] = []
 
     # --- what the caller sent ---------------------------------------------------------------------------------------
 
@@ -180,8 +183,15 @@ class Call:
 
     # --- its end ----------------------------------------------------------------------------------------------------
 
+    def at_end(self, done: Callable[[], None]) -> None:
+        """Does this once the request is over, however it ends: a stream's own `finally` may never run."""
+        self._closers.append(done)
+
     async def close(self, status: int) -> None:
         """Ends the request, whatever has happened: runs to its end even where the client has gone. Idempotent."""
+        closers, self._closers = self._closers, []
+        for done in closers:
+            done()
         relay, self.relay = self.relay, None
         if relay is not None:
             await relay.leave()
@@ -199,6 +209,7 @@ class Call:
             row.error_code, row.error = self.error.code or self.error.type, self.error.message
         self.ask = None
         self.gateway.ledger.journal(row)
+        self.gateway.ended(self, row, None)
 
 
 def _decoded(body: bytes, shape: Any) -> Any:

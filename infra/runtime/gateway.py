@@ -21,13 +21,17 @@ from infra.config.urls import database_url
 from infra.errors import ShuttingDown
 from infra.identity.identity import Identity
 from infra.journal.journal import Journal
+from infra.ledger.books import RequestRow
 from infra.ledger.ledger import Ledger
+from infra.ledger.operations import Billed
 from infra.ledger.writer import Writer
 from infra.limits.limiter import Limiter
 from infra.limits.shared import Amend, Leave, SharedWindows
 from infra.limits.vaults import windows_vault
+from infra.live import running
 from infra.live.live import Live
 from infra.runtime import pulse
+from infra.runtime.call import Call
 from infra.runtime.functions import Function, load
 from infra.runtime.relay import Relay
 from infra.runtime.replays import Recent
@@ -40,6 +44,9 @@ from infra.store.models import AuditEvent
 from infra.telemetry.figures import Telemetry
 
 log = logging.getLogger("aethergate.gateway")
+
+NOUNS = {"user": "user", "ledger": "user", "key": "key", "backend": "backend", "request": "user"}
+"""The first word of an action in the audit log → the kind of its event; all others are about the configuration."""
 
 
 class Gateway:
@@ -116,8 +123,9 @@ class Gateway:
         self.limiter = Limiter(windows=SharedWindows(self._windows))
 
     def drain(self) -> None:
-        """Takes no new work; what runs goes on."""
+        """Takes no new work; what runs goes on, but for the streams of events, which would never end by themselves."""
         self.closing = True
+        self.live.hub.close()
 
     async def finished(self, timeout: float) -> bool:
         """Waits until nothing runs, at most `timeout` seconds; True where all is done."""
@@ -138,6 +146,8 @@ class Gateway:
         if self._pulse is not None:
             self._pulse.cancel()
             await asyncio.wait({self._pulse})
+        self.live.hub.close()
+        await self.live.watch.stop()
         await self.cut()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=15)
@@ -200,6 +210,28 @@ class Gateway:
         await self.apply(manifest)
         return changes
 
+    # --- what others are told -----------------------------------------------------------------------------------------
+
+    def begun(self, relay: Relay) -> None:
+        """A request to a model is on its way."""
+        self.relays[relay.row.id] = relay
+        if self.live.hub.listening:
+            self.live.hub.tell("request.started", running.asked(relay))
+
+    def ended(self, call: Call, row: RequestRow, billed: Billed | None) -> None:
+        """A request to a model has come to its end, whatever that was."""
+        self.telemetry.ended(row, billed)
+        self.live.pace.ended(row.status, row.output_tokens)
+        if self.live.hub.listening:
+            self.live.hub.tell("request.ended", running.ended(call, row, billed.charged if billed is not None else 0))
+
+    def changed(self, action: str, target: str, actor: str) -> None:
+        """Somebody at the admin API changed something; `action` as in the audit log."""
+        if self.live.hub.listening:
+            noun = action.partition(".")[0]
+            kind = NOUNS.get(noun, "config")
+            self.live.hub.tell(kind, {"action": action, "target": target, "actor": actor})
+
     # --- small things that functions need -----------------------------------------------------------------------------
 
     def client_address(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
@@ -227,6 +259,7 @@ class Gateway:
             )
 
         await self.store.write(write)
+        self.changed(action, target, actor)
 
 
 def _json(value: Any) -> str | None:

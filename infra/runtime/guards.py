@@ -23,7 +23,8 @@ async def api_key(call: Call) -> None:
 
 async def admin_key(call: Call) -> None:
     """The admin key or a session token: 401, 403."""
-    call.actor = (await call.gateway.identity.admin(call.headers, call.address)).name
+    actor = await call.gateway.identity.admin(call.headers, call.address)
+    call.actor, call.actor_until = actor.name, actor.until
 
 
 async def limits(call: Call) -> None:

@@ -86,7 +86,7 @@ class Relay:
     def start(self) -> None:
         """Begins the work."""
         self._task = self.call.gateway.spawn(self._run(), name=f"relay-{self.call.id}")
-        self.call.gateway.relays[self.call.id] = self
+        self.call.gateway.begun(self)
 
     async def plain_response(self) -> Response:
         """The whole answer, after it is settled; raises what went wrong."""
@@ -322,7 +322,7 @@ class Relay:
             row.state, row.basis, row.units_json = "SETTLED", bill.basis, units_json(bill.units)
             row.input_tokens, row.output_tokens = bill.units.input, bill.units.output
             self.billed = await ledger.settle(row, cost_nano(self.offer.price, bill.units))
-        self.call.gateway.telemetry.ended(row, self.billed)
+        self.call.gateway.ended(self.call, row, self.billed)
 
     def correct_limits(self, units: Units) -> None:
         """The token windows hold what was used instead of what was reserved."""

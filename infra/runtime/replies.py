@@ -1,5 +1,6 @@
 """How answers and errors become bytes: one encoder, one error renderer."""
 
+from collections.abc import AsyncIterable
 from typing import Any
 
 import msgspec
@@ -21,6 +22,14 @@ def encode(data: Any) -> bytes:
 def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON response."""
     return Response(encode(data), status, headers, content_type=JSON)
+
+
+def stream(parts: AsyncIterable[bytes] | bytes) -> Response:
+    """Server-sent events, for as long as they come."""
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    response = Response(parts, 200, headers, content_type=EVENT_STREAM)
+    response.timeout = None  # Quart's covers the whole stream
+    return response
 
 
 def refusal(error: GatewayError) -> Response:

@@ -2,19 +2,21 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.client import AdminClient, ApiError
+from infra.client import AdminClient, ApiError, Event
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import ADMIN_KEY
 from tests.standins.served import MANIFEST, Served, served, until
 
 LIVE = """
   - {{routes: [GET /admin/live, "POST /admin/live/{{id}}/stop"], function: functions.admin_live, access: admin}}
+  - {{routes: [GET /admin/events], function: functions.admin_events, access: admin}}
   - {{routes: [GET /admin/requests, "GET /admin/requests/{{id}}"], function: functions.admin_requests, access: admin}}
   - {{routes: [GET /admin/audit-events], function: functions.admin_audit_events, access: admin}}
 """
@@ -32,6 +34,37 @@ async def pair(tmp_path: Path, backend: StandIn, database: str) -> AsyncIterator
     async with served(tmp_path, backend.url, "--workers", "2", database=database, manifest=manifest) as found:
         await found.event("a worker serves", 2)
         yield found
+
+
+async def test_events_of_both_workers_arrive_once_and_the_stream_ends_with_the_drain(
+    pair: Served, backend: StandIn
+) -> None:
+    key = await pair.key()
+    backend.script(pieces=40, delay=0.2)
+    seen: list[Event] = []
+
+    async def read(admin: AdminClient) -> None:
+        async for event in admin.events():
+            seen.append(event)
+
+    def of(kind: str) -> list[Any]:
+        return sorted(event.data["id"] for event in seen if event.kind == kind)
+
+    async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
+        reader = asyncio.create_task(read(admin))
+        await until(lambda: sum(event.kind == "tick" for event in seen) > 2)
+        streams = [asyncio.create_task(_last(pair, key)) for _ in range(6)]
+        await until(lambda: any(event.kind == "tick" and event.data["running"] == 6 for event in seen))
+        ticks = [event.data for event in seen if event.kind == "tick"]
+        assert max(tick["running"] for tick in ticks) == 6
+        assert await asyncio.gather(*streams) == ["data: [DONE]"] * 6
+        await until(lambda: len(of("request.ended")) >= 6)
+        ids = sorted(row["id"] for row in (await admin.requests())["data"])
+        assert (of("request.started"), of("request.ended")) == (ids, ids)
+        pair.signal(signal.SIGTERM)
+        await asyncio.wait_for(reader, 10)
+        assert (seen[-1].kind, seen[-1].data) == ("end", {"why": "shutting_down"})
+        assert await pair.ended(10) == 0
 
 
 async def _last(pair: Served, key: str) -> str:

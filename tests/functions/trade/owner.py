@@ -32,6 +32,9 @@ endpoints:
   - routes: [GET /v1/account, GET /v1/account/usage, GET /v1/account/requests, "GET /v1/account/requests/{{id}}"]
     function: functions.account
   - {{routes: [GET /admin/live, "POST /admin/live/{{id}}/stop"], function: functions.admin_live, access: admin}}
+  - {{routes: [GET /admin/events], function: functions.admin_events, access: admin}}
+  - {{routes: [POST /admin/session], function: functions.admin_session, access: admin}}
+  - {{routes: [GET /admin/users, POST /admin/users], function: functions.admin_users, access: admin}}
   - {{routes: [GET /admin/overview], function: functions.admin_overview, access: admin}}
   - {{routes: [GET /admin/requests, "GET /admin/requests/{{id}}"], function: functions.admin_requests, access: admin}}
   - {{routes: [GET /admin/backends, POST /admin/backends/probe], function: functions.admin_backends, access: admin}}
