@@ -17,4 +17,7 @@ def backend(state: BackendState) -> dict[str, Any]:
         "capabilities": list(state.capabilities),
         "last_error": state.last_error,
         "checked_at": views.seconds(state.checked_us),
+        "failures": state.failures,
+        "ejected": state.ejected,
+        "ejected_until": views.seconds(state.ejected_until_us),
     }

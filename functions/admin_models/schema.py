@@ -24,12 +24,19 @@ MAX_OUTPUT_MAX = 100_000_000
 _ID = re.compile(ID.shape["pattern"])
 
 
+class Weighted(msgspec.Struct, forbid_unknown_fields=True):
+    """A target with its share of the requests."""
+
+    to: str
+    weight: int = 1
+
+
 class PutModel(msgspec.Struct, forbid_unknown_fields=True):
     """POST /admin/models."""
 
     id: str
-    upstream: str | list[str] | None = None
-    """backend/its own name; a list is balanced and failed over."""
+    upstream: str | Weighted | list[str | Weighted] | None = None
+    """backend/its own name, or that with a weight; a list is balanced and failed over."""
     litellm_name: str | None = None
     """The same by its other name."""
     price_in: Decimal | None = None
@@ -82,7 +89,8 @@ def view(listed: Listed, *, active: bool = True) -> dict[str, Any]:
     """A model as the admin API shows one."""
     return {
         "id": listed.id,
-        "targets": [f"{target.backend}/{target.upstream}" for target in listed.targets],
+        "targets": [str(target) for target in listed.targets],
+        "weights": [target.weight for target in listed.targets],
         "source": listed.source,
         "active": active,
         **_priced(listed.price),

@@ -1,8 +1,9 @@
 """Where a model is served: "ollama/qwen2.5:3b" → a backend of gateway.yaml and the model's own name there."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from functions.admin_models.schema import PutModel
+from functions.admin_models.schema import PutModel, Weighted
 from infra.config.objects import Backend, Target
 from infra.errors import BadRequest
 
@@ -10,6 +11,7 @@ ALIASES = {"ollama_chat": "ollama", "hosted_vllm": "vllm", "text-completion-open
 """LiteLLM's other names for the adapters (its provider list)."""
 UPSTREAM_MAX = 200
 TARGETS_MAX = 32
+WEIGHT_MAX = 1000
 
 
 def targets(wanted: PutModel, backends: Mapping[str, Backend]) -> tuple[Target, ...] | None:
@@ -20,10 +22,12 @@ def targets(wanted: PutModel, backends: Mapping[str, Backend]) -> tuple[Target, 
     said = wanted.upstream if wanted.upstream is not None else wanted.litellm_name
     if said is None:
         return None
-    names = [said] if isinstance(said, str) else said
-    if not 1 <= len(set(names)) == len(names) <= TARGETS_MAX:
+    each = [one if isinstance(one, Weighted) else Weighted(one) for one in (said if isinstance(said, list) else [said])]
+    if not 1 <= len({one.to for one in each}) == len(each) <= TARGETS_MAX:
         raise BadRequest(f"{param} must hold 1 to {TARGETS_MAX} different names.", param=param)
-    return tuple(_target(name, param, backends) for name in names)
+    if not all(1 <= one.weight <= WEIGHT_MAX for one in each):
+        raise BadRequest(f"A weight must be from 1 to {WEIGHT_MAX:,}.", param=param)
+    return tuple(replace(_target(one.to, param, backends), weight=one.weight) for one in each)
 
 
 def needed(backends: Mapping[str, Backend]) -> BadRequest:

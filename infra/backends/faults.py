@@ -24,6 +24,19 @@ class NotSent(NoBackend):
     """It certainly never reached the backend: refused, not resolved, connect timed out. Safe to send elsewhere."""
 
 
+class ErrorAnswer(BackendError):
+    """The backend answered with an error status: nothing came that anybody could be billed for. Safe to send elsewhere,
+    within the retry budget."""
+
+
+class NotReady(Overloaded):
+    """The backend answered 503: it loads, or has no capacity."""
+
+
+FAILURES = (NotSent, NotReady, BackendError, BackendTimeout)
+"""What counts against a backend (infra.backends.ejection). Not a 429, nor what callers did wrong."""
+
+
 _HIDDEN = re.compile(
     r"[a-z][a-z0-9+.-]*://[^\s\"']+"  # URLs
     r"|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"  # IPv4 addresses
@@ -75,7 +88,7 @@ def blame(status: int, body: Any, headers: Mapping[str, str]) -> GatewayError:
             clean(message) or "The backend refused the request.", param=param if isinstance(param, str) else None
         )
     if status in (401, 403):
-        return BackendError(
+        return ErrorAnswer(
             "The backend refused the gateway's own credentials; its owner must check them.", should_retry=False
         )
     if status in (404, 405, 501):
@@ -83,10 +96,11 @@ def blame(status: int, body: Any, headers: Mapping[str, str]) -> GatewayError:
     if status in (429, 503):
         loading = "loading" in message.lower()
         told = "The model is still loading." if loading else "The backend has no capacity left."
-        return Overloaded(told, retry_after=retry_after(headers) or (5 if loading else 2))
+        kind = NotReady if status == 503 else Overloaded
+        return kind(told, retry_after=retry_after(headers) or (5 if loading else 2))
     if status in (408, 504):
         return BackendTimeout("The backend did not answer in time.")
-    return BackendError(f"The backend failed with status {status}.")
+    return ErrorAnswer(f"The backend failed with status {status}.")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,18 +1,21 @@
 """Every backend's slots in one place: who gets which, who waits, and which backend is up."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.backends.adapters import make
 from infra.backends.adapters.base import Adapter
 from infra.backends.adapters.embedded import EmbeddedAdapter
+from infra.backends.budget import RetryBudget
+from infra.backends.choice import Option, choose
 from infra.backends.health import look, watch
 from infra.backends.queue import Rank
 from infra.backends.slots import MEASURED
 from infra.backends.station import Seat, Station, Told, Waiter
 from infra.config.objects import AdapterName, Backend, Target
 from infra.errors import NoBackend, Overloaded, ShuttingDown
+from infra.store.clock import now_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,12 @@ class BackendState:
     capabilities: tuple[str, ...] = ()
     last_error: str | None = None
     checked_us: int | None = None
+    failures: int = 0
+    """Requests in a row that it failed."""
+    ejected: bool = False
+    """It failed too often: nothing is sent there before a trial succeeds."""
+    ejected_until_us: int | None = None
+    """When that trial may come."""
 
 
 class Pool:
@@ -47,8 +56,12 @@ class Pool:
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting: set[Waiter] = set()
-        self._taken = 0
+        self._budgets: dict[str, RetryBudget] = {}
+        self._turn = 0.0
+        """Virtual time of the last turn."""
         self._open = False
+        self.noted: Callable[[str, str], None] = lambda _backend, _what: None
+        """Told what happened to a backend: failed, ejected, readmitted."""
 
     async def start(self) -> None:
         """Looks at every backend once, then starts the embedded ones that are wanted, without waiting for them."""
@@ -95,6 +108,12 @@ class Pool:
         """Every backend, in the order of gateway.yaml."""
         return [_state(name, self._stations[name]) for name in self._declared if name in self._stations]
 
+    def budget(self, model: str) -> RetryBudget:
+        """How many of a model's requests may be tried again."""
+        if model not in self._budgets:
+            self._budgets[model] = RetryBudget()
+        return self._budgets[model]
+
     def adapter(self, backend: str) -> Adapter | None:
         """A backend's adapter, for questions that need no slot (token counts)."""
         station = self._stations.get(backend)
@@ -107,37 +126,67 @@ class Pool:
         weight: int,
         told: Told | None = None,
         rank: Rank = Rank.FAIR,
+        *,
+        prefix: bytes | None = None,
+        spare: bool = False,
     ) -> Seat:
-        """A slot at one of the targets' backends; waits in the fair queue where none is free.
+        """A slot at one of the targets' backends; waits in the fair queue where none is free. `prefix`: of the
+        conversation; `spare`: another model serves where all these backends are gone.
 
-        Raises NoBackend (none is up, or all went down meanwhile), Overloaded (every queue is full, the wait would be
-        or was too long), ShuttingDown. A cancelled wait leaves the queue and takes nothing along.
+        Raises NoBackend (none is up, or all went down meanwhile; with `spare` also where all are ejected), Overloaded
+        (every queue is full, the wait would be or was too long), ShuttingDown. A cancelled wait leaves the queue and
+        takes nothing along.
         """
-        found = self._candidates(targets)
-        free = [station for station in found if station.slots.free]
+        known = self._known(targets)
+        found = self._candidates(known, spare)
+        free = {name: station for name, station in found.items() if station.slots.free}
         if free:
-            station = min(free, key=lambda one: (one.slots.busy / one.slots.total, one.last_taken))
-            seat = station.take(found[station])
-            self._taken += 1
-            station.last_taken = self._taken
+            seat = self._take(free, known, prefix, spare)
         else:
-            seat = await self._wait(list(found), Waiter(self._known(targets), user, weight, rank, told))
+            seat = await self._wait(list(found.values()), Waiter(known, user, weight, rank, told, spare))
         await seat.keep_pace()
         return seat
 
     def _known(self, targets: Sequence[Target]) -> dict[Station, Target]:
-        return {self._stations[target.backend]: target for target in targets if target.backend in self._stations}
-
-    def _candidates(self, targets: Sequence[Target]) -> dict[Station, Target]:
-        """The stations that may be up, each with the model's name there."""
+        """Of two targets at one backend the first; when that one failed, the caller asks without it."""
         if not self._open:
             raise ShuttingDown("The gateway is shutting down.")
-        known = self._known(targets)
-        found = {station: target for station, target in known.items() if station.up is not False}
-        if not found:
-            wait = min((station.retry_seconds for station in known), default=30)
-            raise NoBackend("No backend of this model is up at the moment.", retry_after=wait)
+        found: dict[Station, Target] = {}
+        for target in targets:
+            if target.backend in self._stations:
+                found.setdefault(self._stations[target.backend], target)
         return found
+
+    def _candidates(self, known: Mapping[Station, Target], spare: bool) -> dict[str, Station]:
+        """The stations that may be up and are not ejected; where that leaves none, the ejected ones after all."""
+        up = {target.backend: station for station, target in known.items() if station.up is not False}
+        found = {name: station for name, station in up.items() if station.ejection.takes}
+        if found or (up and not spare):
+            return found or up
+        wait = min((station.ejection.left or station.retry_seconds for station in known), default=30)
+        raise NoBackend("No backend of this model is up at the moment.", retry_after=wait)
+
+    def _take(
+        self, free: Mapping[str, Station], known: Mapping[Station, Target], prefix: bytes | None, spare: bool
+    ) -> Seat:
+        """The best of those that have a free slot."""
+        if len(free) == 1:
+            return next(iter(free.values())).take(known, spare)
+        options = [
+            Option(
+                name,
+                one.slots.busy,
+                one.slots.total,
+                known[one].weight,
+                max(one.turn, self._turn),
+                one.ejection.wants_trial,
+            )
+            for name, one in free.items()
+        ]
+        station = free[choose(options, prefix).name]
+        self._turn = max(self._turn, station.turn)
+        station.turn = self._turn + 1 / known[station].weight
+        return station.take(known, spare)
 
     async def _wait(self, found: list[Station], waiter: Waiter) -> Seat:
         """In the queues of all candidates that have room, until the first of them has a slot."""
@@ -187,6 +236,7 @@ class Pool:
     def _add(self, name: str, backend: Backend) -> None:
         station = Station(backend, make(backend), self._retire)
         station.returned = self._returned
+        station.noted = lambda what: self.noted(name, what)
         self._stations[name] = station
         self._watches[name] = asyncio.create_task(watch(station), name=f"watch {name}")
 
@@ -207,7 +257,7 @@ def _refuse_hopeless(waiter: Waiter, room: Sequence[Station], longest: float) ->
 
 
 def _state(name: str, station: Station) -> BackendState:
-    probe = station.probe
+    probe, left = station.probe, station.ejection.left
     return BackendState(
         name=name,
         adapter=station.backend.adapter,
@@ -222,4 +272,7 @@ def _state(name: str, station: Station) -> BackendState:
         capabilities=tuple(sorted(probe.capabilities)),
         last_error=station.last_error,
         checked_us=station.checked_us,
+        failures=station.ejection.failures,
+        ejected=station.ejection.ejected,
+        ejected_until_us=None if left is None else now_us() + int(left * 1_000_000),
     )

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from aiolimiter import AsyncLimiter
 
 from infra.backends.adapters.base import Adapter, Probe
-from infra.backends.faults import NotSent
+from infra.backends.ejection import Ejection
+from infra.backends.faults import FAILURES, NotSent
 from infra.backends.queue import FairQueue, Rank
 from infra.backends.slots import Slots
 from infra.config.objects import Backend, Target
@@ -27,9 +28,17 @@ class Waiter:
     """One request in the queues of every backend that could serve it; the first free slot takes it out of all."""
 
     def __init__(
-        self, targets: Mapping["Station", Target], user: str, weight: int, rank: Rank, told: Told | None
+        self,
+        targets: Mapping["Station", Target],
+        user: str,
+        weight: int,
+        rank: Rank,
+        told: Told | None,
+        spare: bool = False,
     ) -> None:
         self.targets = targets
+        self.spare = spare
+        """Another model serves where all these backends are gone."""
         self.user = user
         self.weight = weight
         self.rank = rank
@@ -68,6 +77,14 @@ class Waiter:
         if not self._queued and not self.granted.done():
             self.granted.set_exception(error)
 
+    def move(self, station: "Station", error: GatewayError) -> None:
+        """One of its backends was ejected: it waits for the others; with no other, and no other model, it stays."""
+        for other in self.targets:
+            if other is not station and other.sound:
+                self.join(other)
+        if self.spare or len(self._queued) > 1:
+            self.lose(station, error)
+
     def moved(self, station: "Station", place: int) -> None:
         """Its place at one of its backends was counted anew."""
         if station in self._queued:
@@ -85,17 +102,47 @@ class Waiter:
 class Seat:
     """A slot at a backend, held for one request. Release it on every way out; a second release does nothing."""
 
-    def __init__(self, station: "Station", target: Target) -> None:
+    def __init__(self, station: "Station", target: Target, others: Sequence["Station"], spare: bool) -> None:
         self.target = target
         self.adapter = station.adapter
         self._station: Station | None = station
+        self._others = others
+        self._spare = spare
+        self._trial = station.ejection.take()
         self._since = time.monotonic()
 
     def release(self, used: bool = True) -> None:
         """Frees the slot for the next in turn; unused ones do not count for the speed."""
         station, self._station = self._station, None
         if station is not None:
+            if self._trial:
+                station.ejection.give_up()
             station.freed(self.adapter, time.monotonic() - self._since if used else None)
+
+    @property
+    def ejected(self) -> bool:
+        """Whether its backend gets no requests at the moment."""
+        return self._station is not None and self._station.ejection.ejected
+
+    def began(self) -> None:
+        """The first of the answer is here: a trial has succeeded."""
+        if self._trial and self._station is not None:
+            self._station.judge(self._station.ejection.began(trial=True), "readmitted")
+
+    def worked(self) -> None:
+        """The answer was whole."""
+        if self._station is not None:
+            trial, self._trial = self._trial, False
+            self._station.judge(self._station.ejection.worked(trial=trial), "readmitted")
+
+    def failed(self, error: GatewayError) -> None:
+        """It was refused or broke off: counts against the backend where that was the backend's fault."""
+        if self._station is None or not isinstance(error, FAILURES):
+            return
+        trial, self._trial = self._trial, False
+        last = not self._spare and not any(other.sound for other in self._others)
+        self._station.noted("failed")
+        self._station.judge(self._station.ejection.failed(trial=trial, last=last), "ejected")
 
     async def keep_pace(self) -> None:
         """Waits until the backend's `pace` lets one more request start; cancelled, the slot goes back."""
@@ -117,8 +164,12 @@ class Station:
         self._leases: Counter[Adapter] = Counter()
         self._telling: asyncio.TimerHandle | None = None
         self._tell_took = 0.0
-        self.last_taken = 0
+        self.ejection = Ejection()
+        self.turn = 0.0
+        """Virtual time of its next turn among backends that are equally busy (infra.backends.choice)."""
         self.removed = False
+        self.noted: Callable[[str], None] = lambda _: None
+        """Told what happened to it: failed, ejected, readmitted."""
         self.returned: Callable[[Station], None] = lambda _: None
         self.look_again = asyncio.Event()
         """Set where the next probe should not wait for its time."""
@@ -139,6 +190,7 @@ class Station:
         """New settings; running requests keep the adapter they have, which closes after the last of them."""
         old = self.adapter
         self._equip(backend, adapter)
+        self.ejection = Ejection()
         if not self._leases[old]:
             self._retire(old)
         self.look_again.set()
@@ -151,11 +203,17 @@ class Station:
         if not self._leases[self.adapter]:
             self._retire(self.adapter)
 
-    def take(self, target: Target) -> Seat:
-        """A slot with the adapter of now; the caller has looked whether one is free."""
+    @property
+    def sound(self) -> bool:
+        """Up as far as is known, and not ejected."""
+        return not self.removed and self.up is not False and not self.ejection.ejected
+
+    def take(self, targets: Mapping["Station", Target], spare: bool) -> Seat:
+        """A slot with the adapter of now; the caller has looked whether one is free. `targets`: all that could serve
+        the request; `spare`: so could another model."""
         self.slots.take()
         self._leases[self.adapter] += 1
-        return Seat(self, target)
+        return Seat(self, targets[self], [other for other in targets if other is not self], spare)
 
     def freed(self, adapter: Adapter, seconds: float | None) -> None:
         """A slot came back: the next in turn gets it."""
@@ -171,7 +229,7 @@ class Station:
         """Gives free slots to those who wait, in their order."""
         while self.slots.free and (waiter := self.queue.pop()) is not None:
             waiter.leave()
-            waiter.granted.set_result(self.take(waiter.targets[self]))
+            waiter.granted.set_result(self.take(waiter.targets, waiter.spare))
             self.tell_soon()
 
     def place(self, user: str, weight: int, rank: Rank) -> int:
@@ -223,6 +281,18 @@ class Station:
             self.up = False
             self.look_again.set()
         self.dismiss(NoBackend("The backend of this model does not answer.", retry_after=self.retry_seconds))
+
+    def judge(self, changed: bool, what: str) -> None:
+        """After an outcome that may have changed whether it is ejected."""
+        if not changed:
+            return
+        self.noted(what)
+        if what == "readmitted":
+            self.returned(self)
+            return
+        error = NoBackend("The backend of this model fails again and again.", retry_after=self.ejection.left or 1)
+        for waiter in list(self.queue.order()):
+            waiter.move(self, error)
 
     def dismiss(self, error: GatewayError) -> None:
         """Empties the queue."""

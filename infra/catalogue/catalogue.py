@@ -191,7 +191,7 @@ class Catalogue:
 
         async def work() -> None:
             columns: dict[str, Any] = {
-                "targets_json": msgspec.json.encode([(t.backend, t.upstream) for t in targets]).decode(),
+                "targets_json": msgspec.json.encode([(t.backend, t.upstream, t.weight) for t in targets]).decode(),
                 "max_output": max_output,
                 "active": True,
             }
@@ -238,7 +238,7 @@ def _differs(offer: Offer, declared: Model) -> bool:
 
 
 def _targets(own: OwnModel) -> tuple[Target, ...]:
-    return tuple(Target(backend, upstream) for backend, upstream in msgspec.json.decode(own.targets_json))
+    return tuple(Target(*one) for one in msgspec.json.decode(own.targets_json))
 
 
 def _file_prices(manifest: Manifest) -> Iterable[tuple[tuple[str, str], PriceList]]:

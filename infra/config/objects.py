@@ -79,6 +79,11 @@ class Target:
 
     backend: str
     upstream: str
+    weight: int = 1
+    """Its share of the model's requests, as against the other targets'."""
+
+    def __str__(self) -> str:
+        return f"{self.backend}/{self.upstream}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from infra.config.meters import METERS
-from infra.config.objects import Backend, Endpoint, GatewaySettings, Limits, Manifest, Model
+from infra.config.objects import Backend, Endpoint, GatewaySettings, Limits, Manifest, Model, Target
 from infra.config.urls import database_url
 from infra.metering.price import PriceList
 from infra.units import Rate, show_price
@@ -45,12 +45,17 @@ def show_backend(backend: Backend) -> dict[str, Any]:
 def show_model(model: Model) -> dict[str, Any]:
     """One model."""
     return {
-        "backend": [f"{target.backend}/{target.upstream}" for target in model.targets],
+        "backend": [show_target(target) for target in model.targets],
         "price": show_prices(model.price),
         "max_output": model.max_output,
         "context": model.context,
         "limits": _plain(model.limits),
     }
+
+
+def show_target(target: Target) -> str:
+    """gpu1/llama3, with its weight where that is not 1."""
+    return str(target) if target.weight == 1 else f"{target} (weight {target.weight})"
 
 
 def show_endpoint(endpoint: Endpoint) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def shown(relay: "Relay") -> dict[str, Any]:
     """Who asked for what, how far it has come, and what it would be billed if it were cut now.
 
     Tokens count what was delivered; the prompt is an estimate until the backend reports it."""
-    place, seconds = relay.place if relay.place is not None and not relay.sent else (None, None)
+    place, seconds = relay.sending.place if relay.sending.place is not None and not relay.sending.sent else (None, None)
     units = relay.meter.so_far()
     cost = cost_nano(relay.offer.price, units) if relay.meter.pieces else 0
     return {
@@ -73,6 +73,6 @@ def ended(call: "Call", row: RequestRow, charged: int) -> dict[str, Any]:
 
 def stage(relay: "Relay") -> str:
     """queued: for a slot; waiting: for the first token, or for a plain answer; streaming."""
-    if relay.place is not None and not relay.sent:
+    if relay.sending.place is not None and not relay.sending.sent:
         return "queued"
     return "streaming" if relay.meter.pieces and relay.row.stream else "waiting"

@@ -69,6 +69,7 @@ class Gateway:
         self._windows: Writer | None = None
         self.pool = Pool(manifest.backends)
         self.telemetry = Telemetry()
+        self.pool.noted = self.telemetry.backend_event
         self.functions: list[Function] = []
         self.table = Table()
         self.relays: dict[str, Relay] = {}

@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from quart import Response
 
-from infra.backends.faults import NotSent
-from infra.backends.queue import Rank
 from infra.backends.reply import Reply
-from infra.errors import BackendTimeout, GatewayError, NoBackend, RateLimited, Unavailable
+from infra.errors import BackendTimeout, GatewayError
 from infra.ledger.books import RequestRow
 from infra.ledger.operations import Billed, Progress
-from infra.limits.limiter import Ticket
 from infra.metering.ask import Ask, Reading
 from infra.metering.bounds import Bounds
 from infra.metering.meter import Bill, Ending, Meter
@@ -29,11 +26,11 @@ from infra.runtime import replies
 from infra.runtime.counter import RequestCounter
 from infra.runtime.pipe import Pipe
 from infra.runtime.record import CLIENT_LEFT, draft
+from infra.runtime.sending import Sending
 from infra.store.clock import now_us
 from infra.units import show_duration, show_money
 
 if TYPE_CHECKING:
-    from infra.backends.station import Seat
     from infra.catalogue.offer import Offer
     from infra.runtime.call import Call
 
@@ -61,25 +58,23 @@ class Relay:
         self.meter = Meter(ask, reading, bounds)
         self.row: RequestRow = draft(call, offer.id, ask.stream)
         self.row.price_id = offer.price_id
-        self.limited = False
-        self.ignored: tuple[str, ...] = ()
         self.first_byte_us: int | None = None
-        self.place: tuple[int, float] | None = None
-        """Position in the queue and seconds to go, while waiting there."""
-        self.sent = False
-        self._in_books = False
+        self.sending = Sending(self)
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pipe = Pipe()
         self._answer: dict[str, Any] = {}
         self._last_event: dict[str, Any] = {}
         self.billed: Billed | None = None
-        self._seat: Seat | None = None
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._checkpointed = -1
         self._ending = False
         self.because: GatewayError | None = None
         """Why we cut it, where it was not the client who left."""
+
+    def bind(self, bounds: Bounds) -> None:
+        """Other bounds, where the balance buys less than was asked for."""
+        self.bounds = self.meter.bounds = bounds
 
     # --- the response -------------------------------------------------------------------------------------------------
 
@@ -109,10 +104,10 @@ class Relay:
 
     def _headers(self) -> dict[str, str]:
         found = {}
-        if self.limited:
+        if self.sending.limited:
             found["x-aethergate-limited"] = "balance"
-        if self.ignored:
-            found["x-aethergate-ignored"] = ", ".join(_sayable(self.ignored))
+        if self.sending.ignored:
+            found["x-aethergate-ignored"] = ", ".join(_sayable(self.sending.ignored))
         return found
 
     async def _stream(self) -> AsyncIterator[bytes]:
@@ -123,9 +118,9 @@ class Relay:
             yield data
 
     def _waiting(self) -> str:
-        if self.place is None:
+        if self.sending.place is None:
             return "waiting for the model"
-        position, eta = self.place
+        position, eta = self.sending.place
         return f"queued position={position} eta={show_duration(eta)}"
 
     async def leave(self, *, because: GatewayError | None = None) -> None:
@@ -164,89 +159,21 @@ class Relay:
         return self.call.endpoint.limits.time
 
     async def _work(self) -> None:
-        self._refuse_fields()
-        self._seat = await self._take_seat(list(self.offer.targets))
-        self.place = None
-        self.call.client_seconds = self._seat.adapter.backend.deadlines.client
-        await self._hold()
-        reply = await self._send()
-        if self.ask.stream:
-            async for events in reply.events():
-                await self._pass_on(events)
-        else:
-            self._answer = await reply.whole()
-            self.first_byte_us = now_us()
-            self.meter.see(self._answer)
-
-    def _refuse_fields(self) -> None:
-        """A field that the backend must not get is a 400 at once, not after the queue."""
-        target = self.offer.targets[0]
-        adapter = self.call.gateway.pool.adapter(target.backend)
-        if adapter is not None:
-            adapter.prepare(self.ask.task, self.ask.body, target.upstream)
-
-    async def _take_seat(self, targets: list[Any]) -> "Seat":
-        caller = self.call.user
-        rank = Rank.OWNER if caller.owner else Rank.FAIR
-        return await self.call.gateway.pool.seat(targets, caller.user_id, caller.weight, self._told, rank)
-
-    def _told(self, position: int, eta_seconds: float) -> None:
-        self.place = position, eta_seconds
-
-    async def _hold(self) -> None:
-        """Tokens of the limits, then money: whoever waited in the queue has pinned neither."""
-        assert self._seat is not None
-        if self.call.ticket is not None:
-            await self._reserve(self.call.ticket, self._seat)
-        self.row.backend, self.row.upstream = self._seat.target.backend, self._seat.target.upstream
-        self._in_books = True  # from here on they may know this request, whatever comes back
-        held = await self.call.gateway.ledger.hold(self.row, self.bounds.want(), self.bounds.least())
-        if held.limited:
-            self.limited = True
-            self.bounds = self.meter.bounds = replace(self.bounds, output=self.bounds.output_for(held.amount))
-
-    async def _reserve(self, ticket: Ticket, seat: "Seat") -> None:
-        """By the bound of a byte per token; where a limit has no room for that, by the backend's own count."""
-        output = self.bounds.output * self.bounds.answers
+        self._reply = reply = await self.sending.reply()
+        seat = self.sending.seat
+        assert seat is not None
         try:
-            await ticket.reserve(self.bounds.prompt + output)
-        except RateLimited:
-            counted = await RequestCounter(seat.adapter, self.ask, seat.target.upstream).prompt()
-            if counted is None or counted >= self.bounds.prompt:
-                raise
-            await ticket.reserve(counted + output)
-
-    async def _send(self) -> Reply:
-        """Sends to the seat's backend; one that certainly produced nothing is passed over for the next target."""
-        left = list(self.offer.targets)
-        while True:
-            assert self._seat is not None
-            target, adapter = self._seat.target, self._seat.adapter
-            prepared = adapter.prepare(self.ask.task, self._body(), target.upstream)
-            self.ignored = prepared.ignored
-            self.row.backend, self.row.upstream = target.backend, target.upstream
-            try:
-                self.sent = True
-                self._reply = await adapter.ask(self.ask.task, prepared.body, self.ask.stream, self.call.id)
-                return self._reply
-            except Unavailable as error:
-                # Not reached, no such model there, no capacity: nothing was generated, so nothing can be billed twice.
-                self.sent = False
-                self._seat.release()
-                self._seat = None
-                left.remove(target)
-                if left:
-                    self._seat = await self._take_seat(left)
-                elif isinstance(error, NotSent):
-                    raise NoBackend("No backend of this model can be reached at the moment.", retry_after=5) from error
-                else:
-                    raise
-
-    def _body(self) -> dict[str, Any]:
-        body = dict(self.ask.body)
-        if self.ask.output_field is not None:
-            body[self.ask.output_field] = self.bounds.output
-        return body
+            if self.ask.stream:
+                async for events in reply.events():
+                    await self._pass_on(events)
+            else:
+                self._answer = await reply.whole()
+                self.first_byte_us = now_us()
+                self.meter.see(self._answer)
+        except GatewayError as error:
+            seat.failed(error)
+            raise
+        seat.worked()
 
     async def _pass_on(self, events: list[dict[str, Any]]) -> None:
         """Counts the events that arrived together and lets them leave together."""
@@ -260,6 +187,8 @@ class Relay:
                 out.append(replies.event(event))
         if self.first_byte_us is None and self.meter.pieces:
             self.first_byte_us = now_us()
+            if self.sending.seat is not None:
+                self.sending.seat.began()
         if out:
             await self._pipe.write(b"".join(out))
             self._begin()
@@ -287,13 +216,13 @@ class Relay:
             # Whatever failed above, nobody may wait for ever for this request, and the slot is not lost.
             self._begin(GatewayError("Something went wrong in the gateway; it was noted."))
             self._pipe.close()
-            if self._seat is not None:
-                self._seat.release()
+            self.sending.release()
 
     async def _bill(self, ending: Ending) -> Bill | None:
-        if not self.sent or self._seat is None:
+        seat = self.sending.seat
+        if not self.sending.sent or seat is None:
             return None
-        counter = RequestCounter(self._seat.adapter, self.ask, self._seat.target.upstream)
+        counter = RequestCounter(seat.adapter, self.ask, seat.target.upstream)
         try:
             return await self.meter.bill(ending, counter)
         except Exception:
@@ -313,7 +242,7 @@ class Relay:
         ledger = self.call.gateway.ledger
         if bill is None:
             self.correct_limits(Units())
-            if self._in_books:
+            if self.sending.in_books:
                 self.billed = await ledger.void(row)
             else:
                 ledger.journal(replace(row, state="VOID"))
@@ -339,7 +268,7 @@ class Relay:
             return
         if bill is not None:
             charged = self.billed.charged if self.billed is not None else cost_nano(self.offer.price, bill.units)
-            usage = shown_usage(self.ask.task, bill.units, charged, "balance" if self.limited else None)
+            usage = shown_usage(self.ask.task, bill.units, charged, "balance" if self.sending.limited else None)
             if not self.ask.stream:
                 self._answer["model"] = self.offer.id
                 self._answer["usage"] = usage
@@ -352,7 +281,7 @@ class Relay:
 
     def checkpoint(self) -> Progress | None:
         """How far the stream has come since the last checkpoint, for the books; None where nothing is new."""
-        if not self.sent or self.meter.pieces == self._checkpointed or not self.meter.pieces:
+        if not self.sending.sent or self.meter.pieces == self._checkpointed or not self.meter.pieces:
             return None
         self._checkpointed = self.meter.pieces
         units = self.meter.so_far()

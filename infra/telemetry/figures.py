@@ -36,6 +36,13 @@ class Telemetry:
         self._ledger_healthy = self._gauge("ledger_healthy", "1 while the last commit succeeded")
         self._backend_up = self._gauge("backend_up", "1 where the backend answers", "backend")
         self._backend_busy = self._gauge("backend_busy", "Slots in use", "backend")
+        self._backend_ejected = self._gauge("backend_ejected", "1 where it failed too often to be used", "backend")
+        self._backend_events = self._counter(
+            "backend_events",
+            "Requests failed and tried again elsewhere; times ejected and readmitted",
+            "backend",
+            "what",
+        )
         self._backend_queued = self._gauge("backend_queued", "Requests waiting for a slot", "backend")
 
     def _counter(self, name: str, help: str, *labels: str) -> Counter:
@@ -85,6 +92,12 @@ class Telemetry:
         self._charged.labels(row.model, row.basis).inc(billed.charged)
         self._shortfall.labels(row.model).inc(billed.shortfall)
 
+    def backend_event(self, backend: str, what: str) -> None:
+        """A request failed there or was tried again elsewhere; the backend was ejected or readmitted."""
+        self._backend_events.labels(backend, what).inc()
+        if what in ("ejected", "readmitted"):
+            log.warning("backend %s", what, extra={"backend": backend})
+
     def page(self, gateway: "Gateway") -> bytes:
         """The figures in Prometheus's text format."""
         self._ledger_waiting.set(gateway.ledger.writer.depth)
@@ -93,4 +106,5 @@ class Telemetry:
             self._backend_up.labels(state.name).set(bool(state.up))
             self._backend_busy.labels(state.name).set(state.busy)
             self._backend_queued.labels(state.name).set(state.queued)
+            self._backend_ejected.labels(state.name).set(state.ejected)
         return generate_latest(self.registry)

@@ -11,7 +11,6 @@ FUNCTION_LINES_MAX = 60
 HANDLER_LINES_MAX = 60
 
 LONGER = {
-    "infra/runtime/relay.py": (360, "the whole life of a forwarded request, from the queue to the last byte"),
     "infra/ledger/ledger.py": (340, "the verbs of money, each with what it raises"),
     "tests/infra/backends/test_pool.py": (365, "slots, queue, health and reload of one pool, proved together"),
 }

@@ -1,6 +1,7 @@
 """`models:`, what is sold: where it runs and what it costs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from infra.config.faults import Place, did_you_mean
@@ -48,6 +49,21 @@ TARGET = Leaf(
 )
 
 
+def _weighted(to: Target, weight: int = 1) -> Target:
+    return replace(to, weight=weight)
+
+
+WEIGHTED = Shape(
+    "{to: gpu1/llama3, weight: 3}",
+    _weighted,
+    {
+        "to": Field(TARGET, "backend/its own name there.", required=True),
+        "weight": Field(whole("a weight", 1, 1000), "Its share of the requests against the others'. Default 1."),
+    },
+)
+ANY_TARGET = Either(single=TARGET, pairs=WEIGHTED)
+
+
 def _model(name: str, values: Mapping[str, Any]) -> Model:
     targets = values["backend"]
     more = {key: value for key, value in values.items() if key != "backend"}
@@ -59,8 +75,8 @@ MODEL = Shape(
     dict,
     {
         "backend": Field(
-            Either(single=TARGET, items=Many(TARGET, least=1, what=TARGET.what)),
-            "backend/its own name there. A list is balanced and failed over.",
+            Either(single=TARGET, pairs=WEIGHTED, items=Many(ANY_TARGET, least=1, what=TARGET.what)),
+            "backend/its own name there, or {to: ..., weight: 3}. A list is balanced and failed over.",
             required=True,
         ),
         "price": Field(PRICES, "What it costs; each endpoint needs the meters that it uses.", required=True),

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from infra.backends.faults import blame, clean, said
-from infra.errors import BackendError, BackendTimeout, BadRequest, ContextTooLong, NoBackend, Overloaded
+from infra.backends.faults import ErrorAnswer, NotReady, blame, clean, said
+from infra.errors import BackendTimeout, BadRequest, ContextTooLong, NoBackend, Overloaded
 
 
 def openai(message: str, **more: Any) -> dict[str, Any]:
@@ -16,20 +16,20 @@ def openai(message: str, **more: Any) -> dict[str, Any]:
         (400, openai("bad temperature", param="temperature"), BadRequest),
         (422, {"detail": "x"}, BadRequest),
         (400, None, BadRequest),
-        (401, openai("Invalid API Key"), BackendError),
-        (403, openai("forbidden"), BackendError),
+        (401, openai("Invalid API Key"), ErrorAnswer),
+        (403, openai("forbidden"), ErrorAnswer),
         (404, openai("The model `x` does not exist.", code="model_not_found"), NoBackend),
         (404, {"error": "model 'x' not found"}, NoBackend),
         (404, openai("File Not Found", type="not_found_error", code=404), BadRequest),
         (501, openai("This server does not support embeddings. Start it with `--embeddings`"), BadRequest),
         (429, openai("slow down"), Overloaded),
-        (503, openai("Loading model", type="unavailable_error", code=503), Overloaded),
-        (503, {"error": "server busy, please try again."}, Overloaded),
+        (503, openai("Loading model", type="unavailable_error", code=503), NotReady),
+        (503, {"error": "server busy, please try again."}, NotReady),
         (408, None, BackendTimeout),
         (504, "text", BackendTimeout),
-        (500, openai("CUDA out of memory"), BackendError),
-        (500, ["list"], BackendError),
-        (302, None, BackendError),
+        (500, openai("CUDA out of memory"), ErrorAnswer),
+        (500, ["list"], ErrorAnswer),
+        (302, None, ErrorAnswer),
     ],
 )
 def test_an_answer_that_is_no_success_is_blamed_on_the_right_side(status: int, body: Any, kind: type) -> None:

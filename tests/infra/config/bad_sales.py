@@ -26,7 +26,10 @@ BAD_SALES = [
     _bad_model("no own name", f"backend: box/\n{PRICE}", 5, ".backend", "is not backend/its own name"),
     _bad_model("no backends", f"backend: []\n{PRICE}", 5, ".backend", "an empty list"),
     _bad_model("unknown in list", f"backend: [box/n, by/n]\n{PRICE}", 5, ".backend[1]", 'no backend "by"', False),
-    _bad_model("backend mapping", f"backend: {{box: n}}\n{PRICE}", 5, ".backend", "found a mapping"),
+    _bad_model("backend without to", f"backend: {{weight: 2}}\n{PRICE}", 5, ".backend", "no `to`"),
+    _bad_model(
+        "weight of 0", f"backend: {{to: box/n, weight: 0}}\n{PRICE}", 5, ".backend.weight", "between 1 and 1,000"
+    ),
     _bad_model(
         "bare price", "backend: box/n\nprice: {input: 1.00}", 6, ".price.input", 'bare number: say the unit, as in "1.'
     ),

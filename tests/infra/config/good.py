@@ -26,6 +26,7 @@ GOOD = {
         "  image: 1/1, second: 1 / 1K, character: 15.00/1M}\nmax_output: 10\ncontext: 4096\n"
         "limits: {requests: 1/s, tokens: 1M/d, concurrent: 2, total: {requests: 5/h}}"
     ),
+    "targets with weights": model("backend: [box/n, {to: box/o, weight: 3}]\nprice: {input: 1/1M}"),
     "an input price alone, models: all": model("backend: box/n\nprice: {input: 1/1M}"),
     "an endpoint with its own prices": endpoint(
         f'routes: [POST /lab/chat, "GET /lab/{{id}}", "GET /lab/x/{{id:path}}"]\n{CHAT}\nname: lab\n'

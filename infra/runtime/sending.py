@@ -1,0 +1,153 @@
+"""The way of one request to a backend: seat → hold → send, and on to the model's next target where that one failed.
+
+Whatever may have generated is not sent again: a second try could generate, and bill, twice. So only these fail over,
+and only before the backend's first byte: what certainly was not sent, and what was answered with an error status, the
+latter within the model's retry budget (docs/routing.md, Several backends).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from infra.backends.choice import prefix_of
+from infra.backends.faults import ErrorAnswer, NotSent
+from infra.backends.queue import Rank
+from infra.backends.reply import Reply
+from infra.errors import GatewayError, NoBackend, RateLimited, Unavailable
+from infra.limits.limiter import Ticket
+from infra.runtime.counter import RequestCounter
+
+if TYPE_CHECKING:
+    from infra.backends.station import Seat
+    from infra.config.objects import Target
+    from infra.runtime.relay import Relay
+
+
+class Sending:
+    """Owned by its Relay, whose offer, bounds and row it uses; the Relay releases the seat."""
+
+    def __init__(self, relay: "Relay") -> None:
+        self._relay = relay
+        self.seat: Seat | None = None
+        self.sent = False
+        """A backend may have worked on it."""
+        self.in_books = False
+        """The ledger may know this request."""
+        self.limited = False
+        """The balance did not buy what was asked for: `max_tokens` was lowered."""
+        self.ignored: tuple[str, ...] = ()
+        self.place: tuple[int, float] | None = None
+        """Position in the queue and seconds to go, while waiting there."""
+
+    async def reply(self) -> Reply:
+        """The backend's answer, of which nothing was read yet. Raises what can come before its first byte."""
+        relay = self._relay
+        relay.call.gateway.pool.budget(relay.offer.id).request()
+        self._refuse_fields()
+        left = list(relay.offer.targets)
+        await self._sit(left)
+        await self._hold()
+        while True:
+            assert self.seat is not None
+            try:
+                return await self._send(self.seat)
+            except GatewayError as error:
+                self.seat.failed(error)
+                left.remove(self.seat.target)
+                if not self._goes_on(error, left):
+                    raise
+                self.release()
+                self.sent = False
+                await self._sit_again(left, error)
+
+    def release(self) -> None:
+        """Gives the slot back; idempotent."""
+        seat, self.seat = self.seat, None
+        if seat is not None:
+            seat.release()
+
+    def _refuse_fields(self) -> None:
+        """A field that the backend must not get is a 400 at once, not after the queue."""
+        relay = self._relay
+        target = relay.offer.targets[0]
+        adapter = relay.call.gateway.pool.adapter(target.backend)
+        if adapter is not None:
+            adapter.prepare(relay.ask.task, relay.ask.body, target.upstream)
+
+    async def _sit(self, targets: Sequence["Target"]) -> None:
+        caller, pool = self._relay.call.user, self._relay.call.gateway.pool
+        prefix = prefix_of(self._relay.ask) if len(targets) > 1 else None
+        rank = Rank.OWNER if caller.owner else Rank.FAIR
+        self.seat = await pool.seat(targets, caller.user_id, caller.weight, self._told, rank, prefix=prefix)
+        self.place = None
+        self._relay.call.client_seconds = self.seat.adapter.backend.deadlines.client
+
+    def _told(self, position: int, eta_seconds: float) -> None:
+        self.place = position, eta_seconds
+
+    async def _hold(self) -> None:
+        """Tokens of the limits, then money: whoever waited in the queue has pinned neither."""
+        assert self.seat is not None
+        relay = self._relay
+        if relay.call.ticket is not None:
+            await self._reserve(relay.call.ticket, self.seat)
+        relay.row.backend, relay.row.upstream = self.seat.target.backend, self.seat.target.upstream
+        self.in_books = True  # from here on they may know this request, whatever comes back
+        held = await relay.call.gateway.ledger.hold(relay.row, relay.bounds.want(), relay.bounds.least())
+        if held.limited:
+            self.limited = True
+            relay.bind(replace(relay.bounds, output=relay.bounds.output_for(held.amount)))
+
+    async def _reserve(self, ticket: Ticket, seat: "Seat") -> None:
+        """By the bound of a byte per token; where a limit has no room for that, by the backend's own count."""
+        relay = self._relay
+        output = relay.bounds.output * relay.bounds.answers
+        try:
+            await ticket.reserve(relay.bounds.prompt + output)
+        except RateLimited:
+            counted = await RequestCounter(seat.adapter, relay.ask, seat.target.upstream).prompt()
+            if counted is None or counted >= relay.bounds.prompt:
+                raise
+            await ticket.reserve(counted + output)
+
+    async def _send(self, seat: "Seat") -> Reply:
+        relay, target, adapter = self._relay, seat.target, seat.adapter
+        prepared = adapter.prepare(relay.ask.task, self._body(), target.upstream)
+        self.ignored = prepared.ignored
+        relay.row.backend, relay.row.upstream = target.backend, target.upstream
+        self.sent = True
+        return await adapter.ask(relay.ask.task, prepared.body, relay.ask.stream, relay.call.id)
+
+    def _goes_on(self, error: GatewayError, left: Sequence["Target"]) -> bool:
+        """Whether the next target is tried. Not reached, no such model there, no capacity: nothing was done for it
+        anywhere, so it costs no budget; nor do the few that were at a backend when it was ejected."""
+        assert self.seat is not None
+        if isinstance(error, Unavailable):
+            self.sent = False
+            return bool(left) or isinstance(error, NotSent)
+        if not (isinstance(error, ErrorAnswer) and left):
+            return False
+        pool, model = self._relay.call.gateway.pool, self._relay.offer.id
+        if self.seat.ejected or pool.budget(model).spend():
+            pool.noted(self.seat.target.backend, "retried")
+            return True
+        error.message += " Too many requests are being tried again at other backends to try this one, too."
+        error.retry_after = 1
+        return False
+
+    async def _sit_again(self, left: Sequence["Target"], error: GatewayError) -> None:
+        if not left:
+            raise NoBackend("No backend of this model can be reached at the moment.", retry_after=5) from error
+        try:
+            await self._sit(left)
+        except NoBackend:
+            if isinstance(error, NotSent):
+                raise
+            raise error from None
+
+    def _body(self) -> dict[str, Any]:
+        relay = self._relay
+        body = dict(relay.ask.body)
+        if relay.ask.output_field is not None:
+            body[relay.ask.output_field] = relay.bounds.output
+        return body
