@@ -99,3 +99,31 @@ def span(milliseconds: int | None) -> str:
         return f"{milliseconds / 1_000:.1f} s"
     minutes, seconds = divmod(milliseconds // 1_000, 60)
     return f"{minutes:,} min {seconds:02d} s"
+
+
+_LIMITS = {
+    "requests": "{} requests",
+    "tokens": "{} tokens",
+    "concurrent": "{} at once",
+    "body": "body {}",
+    "time": "{}",
+}
+
+
+def endpoint_limits(found: Mapping[str, Any] | None) -> str:
+    """An endpoint's limits in a line: 60/m requests, 200,000/m tokens, 8 at once, body 8 MB, 10m."""
+    said = [
+        _LIMITS.get(name, name + " {}").format(_thousands(value))
+        for name, value in (found or {}).items()
+        if name != "total" and value
+    ]
+    total = (found or {}).get("total")
+    return ", ".join(said + ([f"all callers together: {endpoint_limits(total)}"] if total else [])) or "none"
+
+
+def _thousands(value: object) -> str:
+    text = str(value)
+    digits = text[: len(text) - len(text.lstrip("0123456789"))]
+    if text == f"{digits}B" and digits:
+        return f"{int(digits) / 1_000_000:,.3g} MB" if int(digits) >= 1_000_000 else f"{int(digits):,} B"
+    return f"{int(digits):,}{text[len(digits) :]}" if digits else text

@@ -7,6 +7,7 @@ With `transport=httpx.ASGITransport(app=gateway.app)` it speaks to a gateway in 
 """
 
 from infra.client.admin import AdminClient
+from infra.client.chat import Said, Streaming, chat
 from infra.client.door import Answer, ApiError, ClientError, Event, Unreachable
 
-__all__ = ["AdminClient", "Answer", "ApiError", "ClientError", "Event", "Unreachable"]
+__all__ = ["AdminClient", "Answer", "ApiError", "ClientError", "Event", "Said", "Streaming", "Unreachable", "chat"]

@@ -1,0 +1,73 @@
+"""Before and after, field by field: what an entry of the audit log changed."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from nicegui import ui
+
+ABSENT = "–"
+_SELF_EVIDENT = frozenset({"id", "key_prefix", "created_at", "expires_at", "price_version", "username", "user_id"})
+"""Left out of the line: it stands beside it, or says nothing there."""
+Difference = tuple[str, str, str]
+"""(path of the field, before, after), as text."""
+
+
+def differences(before: Any, after: Any) -> list[Difference]:
+    """Every field that differs, in the order of the newer; amounts once, not again in nano-units."""
+    old, new = dict(_flat(before)), dict(_flat(after))
+    paths = [*new, *(path for path in old if path not in new)]
+    found = [(path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in paths]
+    return [each for each in found if each[1] != each[2] and not each[0].endswith("_nano")]
+
+
+def in_a_line(before: Any, after: Any, most: int = 2) -> str:
+    """The same, short: active: true → false, and 2 more."""
+    found = [each for each in differences(before, after) if each[0].rpartition(".")[2] not in _SELF_EVIDENT]
+    shown = [
+        f"{path}: {new}" if old == ABSENT else f"{path}: {old} → {new}" if new != ABSENT else f"{path}: {old} gone"
+        for path, old, new in found[:most]
+    ]
+    return ", ".join(shown) + (f", and {len(found) - most} more" if len(found) > most else "")
+
+
+def show_differences(before: Any, after: Any) -> None:
+    """A table of three columns; a sentence where nothing differs."""
+    found = differences(before, after)
+    if not found:
+        ui.label("Nothing was noted beside the act itself.").classes("card-hint")
+        return
+    with ui.element("div").classes("diff"):
+        for words in ("Field", "Before", "After"):
+            ui.label(words).classes("diff-head")
+        for path, old, new in found:
+            ui.label(path or "it").classes("diff-field")
+            ui.label(old).classes("diff-cell" + (" gone" if old != ABSENT else ""))
+            ui.label(new).classes("diff-cell" + (" come" if new != ABSENT else ""))
+
+
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Leaves by their path; a list of plain values is one leaf, an empty one too."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _flat(each, f"{path}.{name}" if path else str(name))
+    elif _is_list(value) and any(isinstance(each, Mapping) or _is_list(each) for each in value):
+        for place, each in enumerate(value, 1):
+            yield from _flat(each, f"{path} {place}".strip())
+    elif value is not None:
+        yield path, _text(value)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if _is_list(value):
+        return ", ".join(map(_text, value)) or "none"
+    return json.dumps(value, ensure_ascii=False, default=str)
