@@ -11,8 +11,11 @@ from infra.backends.budget import RetryBudget
 from infra.backends.choice import Option, choose
 from infra.backends.health import look, watch
 from infra.backends.queue import Rank
+from infra.backends.seat import Seat
+from infra.backends.sharing import Sharing
 from infra.backends.slots import MEASURED
-from infra.backends.station import Seat, Station, Told, Waiter
+from infra.backends.station import Station
+from infra.backends.waiter import Told, Waiter
 from infra.config.objects import AdapterName, Backend, Target
 from infra.errors import NoBackend, Overloaded, ShuttingDown
 from infra.store.clock import now_us
@@ -62,6 +65,8 @@ class Pool:
         self._open = False
         self.noted: Callable[[str, str], None] = lambda _backend, _what: None
         """Told what happened to a backend: failed, ejected, readmitted."""
+        self.sharing: Sharing | None = None
+        """Set before the start where other processes send to the same backends."""
 
     async def start(self) -> None:
         """Looks at every backend once, then starts the embedded ones that are wanted, without waiting for them."""
@@ -80,6 +85,8 @@ class Pool:
         for station in self._stations.values():
             station.dismiss(ShuttingDown("The gateway is shutting down."))
             self._retire(station.adapter)
+            if station.holding is not None:
+                station.holding.close()
         self._stations.clear()
         self._watches.clear()
         while self._closing:
@@ -97,6 +104,7 @@ class Pool:
                 self._add(name, backend)
             elif station.backend != backend:
                 station.replace(backend, make(backend))
+                station.share(self.sharing)
         await asyncio.gather(*(look(station) for station in self._stations.values() if station.up is None))
         await self._start_embedded()
 
@@ -190,9 +198,9 @@ class Pool:
 
     async def _wait(self, found: list[Station], waiter: Waiter) -> Seat:
         """In the queues of all candidates that have room, until the first of them has a slot."""
-        room = [station for station in found if len(station.queue) < station.queue.length]
+        room = [station for station in found if station.has_room]
         if not room:
-            seconds = min(station.slots.wait(len(station.queue) + 1) for station in found)
+            seconds = min(station.wait(len(station.queue) + 1) for station in found)
             raise Overloaded("The queue of this model is full.", retry_after=seconds)
         longest = max(station.backend.queue.wait for station in room)
         _refuse_hopeless(waiter, room, longest)
@@ -203,7 +211,7 @@ class Pool:
             waiter.tell()
             await asyncio.wait({waiter.granted}, timeout=longest)
             if not waiter.granted.done():
-                seconds = min(station.slots.wait(len(station.queue)) for station in room)
+                seconds = min(station.wait(len(station.queue)) for station in room)
                 raise Overloaded("No slot became free in time.", retry_after=seconds)
             return waiter.granted.result()
         except BaseException:
@@ -238,6 +246,7 @@ class Pool:
         station.returned = self._returned
         station.noted = lambda what: self.noted(name, what)
         self._stations[name] = station
+        station.share(self.sharing)
         self._watches[name] = asyncio.create_task(watch(station), name=f"watch {name}")
 
     def _retire(self, adapter: Adapter) -> None:
@@ -249,7 +258,7 @@ class Pool:
 def _refuse_hopeless(waiter: Waiter, room: Sequence[Station], longest: float) -> None:
     """Refuses at once who would wait longer than allowed, where the speed was measured."""
     who = waiter.user, waiter.weight, waiter.rank
-    seconds = min(station.slots.wait(station.place(*who)) for station in room)
+    seconds = min(station.wait(station.place(*who)) for station in room)
     if seconds > longest and all(station.slots.finished >= MEASURED for station in room):
         raise Overloaded(
             f"The wait for this model is about {seconds:.0f} seconds, too long to queue.", retry_after=seconds - longest

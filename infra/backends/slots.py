@@ -12,20 +12,30 @@ class Slots:
 
     def __init__(self, total: int) -> None:
         self.total = total
+        self.leased: int | None = None
+        """How many of them this process may use; None: all, nobody else sends to the backend."""
         self.busy = 0
+        self.peak = 0
+        """Most that were busy at once, since whoever looks at it last set it back."""
         self.finished = 0
         self.seconds = GUESS_SECONDS
         """Mean time a slot is taken, newer ones weighing more (exponentially weighted, a fifth each)."""
 
     @property
+    def usable(self) -> int:
+        """How many may be busy here at once."""
+        return self.total if self.leased is None else min(self.leased, self.total)
+
+    @property
     def free(self) -> bool:
         """After a reload that took slots away, more may be busy than there are."""
-        return self.busy < self.total
+        return self.busy < self.usable
 
     def take(self) -> None:
         if not self.free:
             raise RuntimeError("no slot is free")
         self.busy += 1
+        self.peak = max(self.peak, self.busy)
 
     def give(self, seconds: float | None) -> None:
         """Frees one that was taken for so long; None: it was not used."""

@@ -3,155 +3,26 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from aiolimiter import AsyncLimiter
 
 from infra.backends.adapters.base import Adapter, Probe
 from infra.backends.ejection import Ejection
-from infra.backends.faults import FAILURES, NotSent
+from infra.backends.faults import NotSent
 from infra.backends.queue import FairQueue, Rank
+from infra.backends.seat import Seat
+from infra.backends.sharing import Holding, Sharing
 from infra.backends.slots import Slots
+from infra.backends.waiter import Waiter
 from infra.config.objects import Backend, Target
-from infra.errors import GatewayError, NoBackend
+from infra.errors import GatewayError, NoBackend, Overloaded
 
-Told = Callable[[int, float], None]
-"""Called with the place in the queue, from 1, and the seconds expected, whenever the place changes."""
 TELL_SECONDS = 0.2
 """Places are told at most so often."""
 TELL_RARELY = 50
 """And with so many times the time in between that it took to count them."""
-
-
-class Waiter:
-    """One request in the queues of every backend that could serve it; the first free slot takes it out of all."""
-
-    def __init__(
-        self,
-        targets: Mapping["Station", Target],
-        user: str,
-        weight: int,
-        rank: Rank,
-        told: Told | None,
-        spare: bool = False,
-    ) -> None:
-        self.targets = targets
-        self.spare = spare
-        """Another model serves where all these backends are gone."""
-        self.user = user
-        self.weight = weight
-        self.rank = rank
-        self.granted: asyncio.Future[Seat] = asyncio.get_running_loop().create_future()
-        self._queued: dict[Station, int] = {}
-        """Where it waits, and its place there, from 1."""
-        self._told = told
-        self._place = 0
-
-    def join(self, station: "Station") -> None:
-        """Also waits for this backend, where its queue has room."""
-        if station not in self._queued and len(station.queue) < station.queue.length:
-            self._queued[station] = station.place(self.user, self.weight, self.rank)
-            station.queue.push(self, self.user, self.weight, self.rank)
-            station.tell_soon()
-
-    def leave(self) -> None:
-        """Out of every queue; those behind move up."""
-        for station in self._queued:
-            station.queue.remove(self)
-            station.tell_soon()
-        self._queued = {}
-
-    def abandon(self) -> None:
-        """Nobody waits any more: a slot that was granted in this very moment goes back."""
-        self.leave()
-        if not self.granted.done():
-            self.granted.cancel()
-        elif self.granted.exception() is None:
-            self.granted.result().release(used=False)
-
-    def lose(self, station: "Station", error: GatewayError) -> None:
-        """One of its backends is gone; without any left it waits for nothing."""
-        station.queue.remove(self)
-        del self._queued[station]
-        if not self._queued and not self.granted.done():
-            self.granted.set_exception(error)
-
-    def move(self, station: "Station", error: GatewayError) -> None:
-        """One of its backends was ejected: it waits for the others; with no other, and no other model, it stays."""
-        for other in self.targets:
-            if other is not station and other.sound:
-                self.join(other)
-        if self.spare or len(self._queued) > 1:
-            self.lose(station, error)
-
-    def moved(self, station: "Station", place: int) -> None:
-        """Its place at one of its backends was counted anew."""
-        if station in self._queued:
-            self._queued[station] = place
-            self.tell()
-
-    def tell(self) -> None:
-        """Says the best place over its queues and the shortest wait, where the place changed."""
-        place = min(self._queued.values(), default=0)
-        if self._told is not None and place not in (0, self._place):
-            self._place = place
-            self._told(place, min(station.slots.wait(at) for station, at in self._queued.items()))
-
-
-class Seat:
-    """A slot at a backend, held for one request. Release it on every way out; a second release does nothing."""
-
-    def __init__(self, station: "Station", target: Target, others: Sequence["Station"], spare: bool) -> None:
-        self.target = target
-        self.adapter = station.adapter
-        self._station: Station | None = station
-        self._others = others
-        self._spare = spare
-        self._trial = station.ejection.take()
-        self._since = time.monotonic()
-
-    def release(self, used: bool = True) -> None:
-        """Frees the slot for the next in turn; unused ones do not count for the speed."""
-        station, self._station = self._station, None
-        if station is not None:
-            if self._trial:
-                station.ejection.give_up()
-            station.freed(self.adapter, time.monotonic() - self._since if used else None)
-
-    @property
-    def ejected(self) -> bool:
-        """Whether its backend gets no requests at the moment."""
-        return self._station is not None and self._station.ejection.ejected
-
-    def began(self) -> None:
-        """The first of the answer is here: a trial has succeeded."""
-        if self._trial and self._station is not None:
-            self._station.judge(self._station.ejection.began(trial=True), "readmitted")
-
-    def worked(self) -> None:
-        """The answer was whole."""
-        if self._station is not None:
-            trial, self._trial = self._trial, False
-            self._station.judge(self._station.ejection.worked(trial=trial), "readmitted")
-
-    def failed(self, error: GatewayError) -> None:
-        """It was refused or broke off: counts against the backend where that was the backend's fault."""
-        if self._station is None or not isinstance(error, FAILURES):
-            return
-        trial, self._trial = self._trial, False
-        last = not self._spare and not any(other.sound for other in self._others)
-        self._station.noted("failed")
-        self._station.judge(self._station.ejection.failed(trial=trial, last=last), "ejected")
-
-    async def keep_pace(self) -> None:
-        """Waits until the backend's `pace` lets one more request start; cancelled, the slot goes back."""
-        if self._station is not None and self._station.pace is not None:
-            try:
-                await self._station.pace.acquire()
-            except BaseException:
-                self.release(used=False)
-                raise
 
 
 class Station:
@@ -173,6 +44,10 @@ class Station:
         self.returned: Callable[[Station], None] = lambda _: None
         self.look_again = asyncio.Event()
         """Set where the next probe should not wait for its time."""
+        self.holding: Holding | None = None
+        """What this process has of the slots, where others send to the backend too."""
+        self._hopeful: list[Waiter] = []
+        """Came when the queue was full, since a slot seemed to be free elsewhere."""
         self._equip(backend, adapter)
 
     def _equip(self, backend: Backend, adapter: Adapter) -> None:
@@ -184,7 +59,20 @@ class Station:
         self.checked_us: int | None = None
         self.retry_seconds = 1.0
         self.pace = AsyncLimiter(backend.pace.count, backend.pace.seconds) if backend.pace else None
-        self.slots.total, self.queue.length = backend.slots, backend.queue.length
+        self.slots.total = backend.slots
+        self.queue.length = self.holding.part(backend.queue.length) if self.holding else backend.queue.length
+
+    def share(self, sharing: Sharing | None) -> None:
+        """With other processes, unless each of them starts a backend of its own."""
+        if self.backend.adapter == "embedded":
+            sharing = None
+        if sharing is not None and self.holding is None:
+            self.holding = Holding(sharing, self)
+        elif sharing is None and self.holding is not None:
+            self.holding.end()
+            self.holding, self.slots.leased = None, None
+        if self.holding is not None:
+            self.holding.exchange()
 
     def replace(self, backend: Backend, adapter: Adapter) -> None:
         """New settings; running requests keep the adapter they have, which closes after the last of them."""
@@ -200,6 +88,8 @@ class Station:
         """Taken out of gateway.yaml: nobody is seated any more, running requests finish."""
         self.removed = True
         self.dismiss(NoBackend("The backend of this model was taken out of service.", retry_after=1))
+        if self.holding is not None:
+            self.holding.end()
         if not self._leases[self.adapter]:
             self._retire(self.adapter)
 
@@ -223,6 +113,8 @@ class Station:
             del self._leases[adapter]
             if self.removed or adapter is not self.adapter:
                 self._retire(adapter)
+        if self.holding is not None:
+            self.holding.freed()
         self.grant()
 
     def grant(self) -> None:
@@ -231,6 +123,41 @@ class Station:
             waiter.leave()
             waiter.granted.set_result(self.take(waiter.targets, waiter.spare))
             self.tell_soon()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may wait: within the length, or where a slot seems to be free elsewhere."""
+        spare = self.holding.spare if self.holding is not None else 0
+        return len(self.queue) < self.queue.length + spare
+
+    def came(self, waiter: Waiter) -> None:
+        """One more waits here."""
+        if len(self.queue) >= self.queue.length:
+            self._hopeful.append(waiter)
+        self.queue.push(waiter, waiter.user, waiter.weight, waiter.rank)
+        self.tell_soon()
+        if self.holding is not None:
+            self.holding.ask()
+
+    def settled(self) -> None:
+        """The slots were divided anew among the processes."""
+        if self.holding is not None:
+            self.queue.length = self.holding.part(self.backend.queue.length)
+        self.grant()
+
+    def turn_away(self) -> None:
+        """Those for whom there was a slot elsewhere after all, or not: then the queue is full for them."""
+        while self._hopeful and len(self.queue) > self.queue.length:
+            waiter = self._hopeful.pop()
+            if not waiter.granted.done():
+                seconds = self.wait(len(self.queue))
+                waiter.lose(self, Overloaded("The queue of this model is full.", retry_after=seconds))
+        self._hopeful.clear()
+
+    def wait(self, position: int) -> float:
+        """Seconds until the `position`-th of those who wait here gets a slot, as far as the measured speed tells."""
+        elsewhere = self.holding.waiting_elsewhere if self.holding is not None else 0
+        return self.slots.wait(position + elsewhere)
 
     def place(self, user: str, weight: int, rank: Rank) -> int:
         """Of one who would come now, from 1."""

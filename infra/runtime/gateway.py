@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 
 from infra.backends.pool import Pool
+from infra.backends.share_vaults import share_vault
+from infra.backends.shares import Report
+from infra.backends.sharing import Sharing
 from infra.catalogue.catalogue import Catalogue
 from infra.config.changes import Change, plan
 from infra.config.environment import read_env
@@ -115,6 +118,7 @@ class Gateway:
                 log.warning("resolved requests of a process that died", extra={"requests": recovered})
             if not self.alone:
                 await self._share_limits()
+                await self._share_slots()
             await self.pool.start()
         self._pulse = asyncio.create_task(pulse.beat(self, serving), name="pulse")
 
@@ -122,6 +126,11 @@ class Gateway:
         self._windows = Writer(windows_vault(self.store, self.ledger.instance), lambda _: None, kept=(Amend, Leave))
         await self._windows.start()
         self.limiter = Limiter(windows=SharedWindows(self._windows))
+
+    async def _share_slots(self) -> None:
+        writer = Writer(share_vault(self.store, self.ledger.instance), lambda _: None, dropped=(Report,))
+        self.pool.sharing = Sharing(writer, self.ledger.instance)
+        await self.pool.sharing.start()
 
     def drain(self) -> None:
         """Takes no new work; what runs goes on, but for the streams of events, which would never end by themselves."""
@@ -155,6 +164,8 @@ class Gateway:
         for function in self.functions:
             await function.stop()
         await self.pool.stop()
+        if self.pool.sharing is not None:
+            await self.pool.sharing.stop()
         await self.identity.flush_last_used()
         if self._windows is not None:
             await self._windows.stop()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from infra.backends.share_vaults import forget_the_dead
 from infra.errors import GatewayError
 from infra.limits import vaults as windows
 from infra.runtime import replays
@@ -77,3 +78,4 @@ async def _once(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
         await gateway.store.write(replays.prune)
         if not gateway.alone:
             await windows.prune(gateway.store)
+            await forget_the_dead(gateway.store)

@@ -18,7 +18,7 @@ from infra.limits.limiter import Ticket
 from infra.runtime.counter import RequestCounter
 
 if TYPE_CHECKING:
-    from infra.backends.station import Seat
+    from infra.backends.seat import Seat
     from infra.config.objects import Target
     from infra.runtime.relay import Relay
 

@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from infra.backends.share_vaults import forget_the_dead
 from infra.config.database import DatabaseUrl
 from infra.ledger.ledger import Ledger
 from infra.runtime.gateway import Gateway
@@ -125,6 +126,7 @@ async def resolve_the_dead(database: DatabaseUrl) -> None:
     try:
         await ledger.start()
         resolved = await ledger.recover(all_others=True)
+        await forget_the_dead(store, all=True)
         if resolved:
             log.warning("resolved requests of a process that died", extra={"requests": resolved})
     finally:

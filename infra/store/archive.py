@@ -26,7 +26,15 @@ PAGE = 1_000
 
 KEPT = ("users", "keys", "models", "price_versions", "requests", "entries", "replays", "audit_events")
 """The tables of a backup; whom a row refers to comes first."""
-LEFT_OUT = ("schema_migrations", "instances", "window_entries", "window_places", "live_boards", "live_asks")
+LEFT_OUT = (
+    "schema_migrations",
+    "instances",
+    "window_entries",
+    "window_places",
+    "live_boards",
+    "live_asks",
+    "slot_shares",
+)
 """What only means something to the processes that run now; the header has the version of the schema."""
 
 Row = Sequence[Any]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from infra.backends.pool import Pool
-from infra.backends.station import Seat
+from infra.backends.seat import Seat
 from infra.config.objects import Backend, QueueSettings, Target
 from infra.errors import BackendError, NoBackend, Overloaded, ShuttingDown
 from infra.units import Rate

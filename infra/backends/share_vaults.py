@@ -1,0 +1,165 @@
+"""The slots that processes hold, in SQLite and in PostgreSQL."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import asyncpg
+
+from infra.backends.shares import Claim, Leave, Report, Share, granted
+from infra.store.clock import now_us
+from infra.store.database import Store
+
+Operation = Report | Leave
+_OTHERS = (
+    "SELECT s.instance, s.slots, s.waiting, s.rank, s.weight FROM slot_shares s JOIN instances i ON i.id = s.instance"
+    " WHERE s.backend = {0} AND s.instance <> {1} AND i.lease_until_us > {2} ORDER BY s.instance"
+)
+"""A process that died keeps its slots as long as its lease lasts (docs/ledger.md, Leases and recovery)."""
+_SAVE = (
+    "INSERT INTO slot_shares (backend, instance, slots, waiting, rank, weight) VALUES ({0}, {1}, {2}, {3}, {4}, {5})"
+    " ON CONFLICT (backend, instance) DO UPDATE SET slots = excluded.slots, waiting = excluded.waiting,"
+    " rank = excluded.rank, weight = excluded.weight"
+)
+_OTHERS_SQLITE, _SAVE_SQLITE = _OTHERS.format("?", "?", "?"), _SAVE.format(*"??????")
+_OTHERS_POSTGRES, _SAVE_POSTGRES = _OTHERS.format("$1", "$2", "$3"), _SAVE.format("$1", "$2", "$3", "$4", "$5", "$6")
+
+
+def _answer(report: Report, instance: str, rows: Sequence[Sequence[Any]]) -> tuple[Share, tuple[Any, ...]]:
+    """The share, and the row to save."""
+    others = tuple(Claim(*row) for row in rows)
+    mine = Claim(instance, report.keep, report.waiting, report.rank, report.weight)
+    share = Share(granted(mine, report.total, others), others)
+    row = (
+        report.backend, instance, report.keep + share.granted, max(0, report.waiting - share.granted), report.rank,
+        report.weight,
+    )  # fmt: skip
+    return share, row
+
+
+class SqliteShares:
+    """See `infra.ledger.vault.Vault`. For several workers on one file; nothing here must reach the disk."""
+
+    impossible = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError, TypeError)
+
+    def __init__(self, path: str, instance: str) -> None:
+        self._path, self._instance = path, instance
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slots")
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Connects; again after a failure."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+
+    def _open(self) -> None:
+        self._close()
+        self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None)
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+
+    async def close(self) -> None:
+        """Disconnects and ends the thread."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def commit(self, operations: Sequence[Operation]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
+        """See `Vault.commit`; raises sqlite3.Error."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, operations), {}
+
+    def _commit(self, operations: Sequence[Operation]) -> list[Any]:
+        connection = self._connection
+        if connection is None:
+            raise sqlite3.OperationalError("not connected")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            results = [self._one(connection, operation) for operation in operations]
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        return results
+
+    def _one(self, connection: sqlite3.Connection, operation: Operation) -> Share | None:
+        if isinstance(operation, Leave):
+            rows = [(backend, self._instance) for backend in operation.backends]
+            connection.executemany("DELETE FROM slot_shares WHERE backend = ? AND instance = ?", rows)
+            return None
+        since = now_us() - operation.grace_us
+        rows = connection.execute(_OTHERS_SQLITE, (operation.backend, self._instance, since)).fetchall()
+        share, row = _answer(operation, self._instance, rows)
+        connection.execute(_SAVE_SQLITE, row)
+        return share
+
+
+class PostgresShares:
+    """See `infra.ledger.vault.Vault`. Advisory locks on the backends, taken in one order, serialise their division."""
+
+    impossible = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OverflowError, TypeError)
+
+    def __init__(self, store: Store, instance: str) -> None:
+        self._store, self._instance = store, instance
+        self._connection: asyncpg.Connection | None = None
+
+    async def open(self) -> None:
+        """Connects; again after a failure."""
+        await self.close()
+        self._connection = await self._store.connect_postgres()
+
+    async def close(self) -> None:
+        """Disconnects, at once where the server no longer answers."""
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            try:
+                await connection.close(timeout=2)
+            except (TimeoutError, OSError, asyncpg.PostgresError):
+                connection.terminate()
+
+    async def commit(self, operations: Sequence[Operation]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
+        """See `Vault.commit`; raises asyncpg.PostgresError, OSError."""
+        if self._connection is None:
+            raise ConnectionError("not connected")
+        connection = self._connection
+        reported = sorted({operation.backend for operation in operations if isinstance(operation, Report)})
+        async with connection.transaction():
+            await connection.execute("SET LOCAL synchronous_commit = off")
+            now = 0
+            if reported:
+                await connection.execute(
+                    "SELECT pg_advisory_xact_lock(hash) FROM (SELECT DISTINCT hashtextextended(name, 11) AS hash"
+                    " FROM unnest($1::text[]) AS name ORDER BY 1) AS locks",
+                    reported,
+                )
+                now = await connection.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+            results = [await self._one(connection, operation, now) for operation in operations]
+        return results, {}
+
+    async def _one(self, connection: Any, operation: Operation, now: int) -> Share | None:
+        if isinstance(operation, Leave):
+            sql = "DELETE FROM slot_shares WHERE backend = ANY($1::text[]) AND instance = $2"
+            await connection.execute(sql, list(operation.backends), self._instance)
+            return None
+        since = now - operation.grace_us
+        rows = await connection.fetch(_OTHERS_POSTGRES, operation.backend, self._instance, since)
+        share, row = _answer(operation, self._instance, rows)
+        await connection.execute(_SAVE_POSTGRES, *row)
+        return share
+
+
+def share_vault(store: Store, instance: str) -> SqliteShares | PostgresShares:
+    """The vault for this database; `instance` is the process whose slots end with it."""
+    return SqliteShares(store.url.path, instance) if store.dialect == "sqlite" else PostgresShares(store, instance)
+
+
+async def forget_the_dead(store: Store, *, all: bool = False) -> None:
+    """Rows of processes whose lease has long run out; `all`: with a SQLite file's lock in hand nobody is alive."""
+    if all:
+        await store.rows("DELETE FROM slot_shares")
+        return
+    alive = "SELECT id FROM instances WHERE lease_until_us > ?"
+    await store.rows(f"DELETE FROM slot_shares WHERE instance NOT IN ({alive})", now_us() - 3_600_000_000)

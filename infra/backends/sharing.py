@@ -1,0 +1,193 @@
+"""How this process comes by slots of backends that other processes send to as well, and gives them back.
+
+A slot that it holds is used without asking anybody. It asks the database where somebody waits and no slot is free here;
+it gives back what others wait for and have more right to (`infra.backends.shares`), and what it did not need for a
+second. The database always counts at least what a process uses, so all of them together never use more than there are.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from infra.backends.shares import Claim, Leave, Report, Share, heir, portion
+from infra.ledger.writer import Writer
+from infra.store.clock import SECOND_US
+
+if TYPE_CHECKING:
+    from infra.backends.station import Station
+
+BEAT_SECONDS = 1.0
+"""How often slots are rebalanced where nobody waits."""
+ASK_SECONDS_MIN = 0.05
+ASKS_PER_REQUEST = 40
+"""Who waits asks so often in the time that a request takes: what another one gave back lies idle for 1 % of that."""
+QUIET_SECONDS = 10.0
+"""After a database that was away, and at the start, a process whose lease has run out is not yet taken for dead: it
+could not renew it either."""
+GRACE_US = 60 * SECOND_US
+
+
+class Sharing:
+    """One per process; `writer` has a connection of its own and batches what all backends ask."""
+
+    def __init__(self, writer: Writer, instance: str) -> None:
+        self.instance = instance
+        self._writer = writer
+        self._told: set[str] = set()
+        self._quiet_until = 0.0
+
+    async def start(self) -> None:
+        """Connects; raises what the driver raises."""
+        await self._writer.start()
+        self.failed()
+
+    async def stop(self) -> None:
+        """Gives everything back and disconnects."""
+        if self._told:
+            self._writer.submit(Leave(tuple(sorted(self._told))))
+        await self._writer.stop()
+
+    def tell(self, report: Report) -> "asyncio.Future[Share]":
+        """Answered after the commit, or with BillingUnavailable."""
+        self._told.add(report.backend)
+        return self._writer.submit(report)
+
+    def leave(self, backend: str) -> None:
+        """Nothing of this backend is wanted here any more."""
+        self._told.discard(backend)
+        self._writer.submit(Leave((backend,)))
+
+    def failed(self) -> None:
+        """The database did not answer: what is held stays, more there is not."""
+        self._quiet_until = asyncio.get_running_loop().time() + QUIET_SECONDS
+
+    @property
+    def grace_us(self) -> int:
+        """How long after the end of its lease a process still counts."""
+        return GRACE_US if asyncio.get_running_loop().time() < self._quiet_until else 0
+
+
+class Holding:
+    """What this process holds of one backend."""
+
+    def __init__(self, sharing: Sharing, station: "Station") -> None:
+        self._sharing, self._station = sharing, station
+        self.others: tuple[Claim, ...] = ()
+        self._flying: asyncio.Future[Share] | None = None
+        self._again = False
+        self._ended = False
+        self._timer: asyncio.TimerHandle | None = None
+        station.slots.leased = station.slots.busy
+
+    # --- what the station needs to know -------------------------------------------------------------------------------
+
+    @property
+    def spare(self) -> int:
+        """Slots that nobody held when the database was last asked: one who comes now may well get one."""
+        slots = self._station.slots
+        if any(other.waiting for other in self.others):
+            return 0
+        return max(0, slots.total - slots.usable - sum(other.slots for other in self.others))
+
+    @property
+    def waiting_elsewhere(self) -> int:
+        """How many wait in other processes."""
+        return sum(other.waiting for other in self.others)
+
+    def part(self, length: int) -> int:
+        """How many of those that may wait for the backend may wait here."""
+        return portion(length, self._sharing.instance, self.others)
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def ask(self) -> None:
+        """Somebody waits here."""
+        slots = self._station.slots
+        if not slots.free and slots.usable < slots.total:
+            self.exchange()
+
+    def freed(self) -> None:
+        """A slot came back: it stays unless others have more right to it."""
+        slots = self._station.slots
+        held = slots.leased or 0
+        first = heir(self._claim(), self.others)
+        if self._ended or held + sum(other.slots for other in self.others) > slots.total:
+            slots.leased = max(slots.busy, held - 1)
+        elif first is not None:
+            slots.leased = max(slots.busy, held - 1)
+            self.others = tuple(other.with_one_more() if other is first else other for other in self.others)
+        else:
+            return
+        self.exchange()
+
+    def end(self) -> None:
+        """The backend was taken out of gateway.yaml: what runs finishes, and then nothing is held."""
+        self._ended = True
+        self.exchange()
+
+    def close(self) -> None:
+        """The process ends."""
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- the talk with the database -----------------------------------------------------------------------------------
+
+    def exchange(self) -> None:
+        """Tells what is kept and who waits; one at a time."""
+        if self._flying is not None:
+            self._again = True
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        slots = self._station.slots
+        if self._ended and not slots.busy:
+            self._sharing.leave(self._station.backend.name)
+            return
+        mine = self._claim()
+        slots.leased = mine.slots
+        report = Report(
+            self._station.backend.name, slots.total, mine.slots, mine.waiting, mine.rank, mine.weight,
+            self._sharing.grace_us,
+        )  # fmt: skip
+        self._again = False
+        self._flying = self._sharing.tell(report)
+        self._flying.add_done_callback(self._answered)
+
+    def _claim(self) -> Claim:
+        slots, best = self._station.slots, self._station.queue.best()
+        rank, waiting, weight = best if best is not None and not self._ended else (0, 0, 1)
+        return Claim(self._sharing.instance, slots.leased or 0, waiting, int(rank), weight)
+
+    def _beat(self) -> None:
+        """What was idle for a whole beat goes back, where there is anybody else; where they wait, all that is idle."""
+        slots = self._station.slots
+        if self.others and not len(self._station.queue):
+            needed = slots.busy if self.waiting_elsewhere else slots.peak
+            slots.leased = min(slots.leased or 0, max(slots.busy, needed))
+        slots.peak = slots.busy
+        self.exchange()
+
+    def _answered(self, answer: "asyncio.Future[Share]") -> None:
+        self._flying = None
+        got = 0
+        if answer.exception() is not None:
+            self._sharing.failed()
+        else:
+            share = answer.result()
+            self.others, got = share.others, share.granted
+            self._station.slots.leased = (self._station.slots.leased or 0) + got
+        self._station.settled()
+        slots, waiting = self._station.slots, len(self._station.queue)
+        if self.waiting_elsewhere and not waiting and (slots.leased or 0) > slots.busy:
+            slots.leased, self._again = slots.busy, True
+        if self._again or (got and waiting and self.others):
+            self.exchange()
+        elif not self._ended:
+            self._station.turn_away()
+            self._timer = asyncio.get_running_loop().call_later(self._pause(), self._beat)
+
+    def _pause(self) -> float:
+        slots = self._station.slots
+        if not len(self._station.queue) or slots.usable >= slots.total:
+            return BEAT_SECONDS
+        return min(BEAT_SECONDS, max(ASK_SECONDS_MIN, slots.seconds / ASKS_PER_REQUEST))

@@ -1,0 +1,272 @@
+"""Two processes before one backend, each with a pool and connections of its own, on real databases."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from infra.backends import sharing
+from infra.backends.pool import Pool
+from infra.backends.queue import Rank
+from infra.backends.share_vaults import forget_the_dead, share_vault
+from infra.backends.shares import Report
+from infra.backends.sharing import Sharing
+from infra.config.objects import Backend, QueueSettings, Target
+from infra.config.urls import database_url
+from infra.errors import Overloaded
+from infra.ledger.ledger import Ledger
+from infra.ledger.writer import Writer
+from infra.store.database import Store
+from tests.standins.openai_backend import StandIn
+
+A = Target("a", "model-a")
+
+
+def backend(url: str, slots: int = 4, length: int = 64, wait: float = 30) -> Backend:
+    return Backend("a", "openai", url, slots=slots, queue=QueueSettings(length, wait))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots are rebalanced five times a second."""
+    monkeypatch.setattr(sharing, "BEAT_SECONDS", 0.2)
+
+
+class House:
+    """A database, and the processes on it."""
+
+    def __init__(self, store: Store, server: StandIn, stack: AsyncExitStack) -> None:
+        self.store, self.server, self._stack = store, server, stack
+        self.pools: list[Pool] = []
+
+    async def pool(self, **settings: Any) -> Pool:
+        """One more process; alive for 15 s."""
+        name = f"inst_{len(self.pools)}"
+        await self.renew(name)
+        writer = Writer(share_vault(self.store, name), lambda _: None, dropped=(Report,))
+        found = Pool({"a": backend(self.server.url, **settings)})
+        found.sharing = Sharing(writer, name)
+        await found.sharing.start()
+        self._stack.push_async_callback(found.sharing.stop)
+        await found.start()
+        self._stack.push_async_callback(found.stop)
+        self.pools.append(found)
+        return found
+
+    async def renew(self, name: str) -> None:
+        ledger = Ledger(self.store, name)
+        await ledger.start()
+        await ledger.renew(None)
+        await ledger.stop()
+
+    async def held(self) -> dict[str, int]:
+        """Slots by process, as the database has it."""
+        rows = await self.store.rows("SELECT instance, slots FROM slot_shares ORDER BY instance")
+        return {row["instance"]: row["slots"] for row in rows}
+
+
+@asynccontextmanager
+async def house(database: str) -> AsyncIterator[House]:
+    store = Store(database_url(database))
+    await store.open()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(store.close)
+        yield House(store, await stack.enter_async_context(StandIn()), stack)
+
+
+async def test_who_is_alone_holds_everything_and_asks_nobody(database: str) -> None:
+    async with house(database) as here:
+        one = await here.pool()
+        await asyncio.sleep(0.3)
+        assert await here.held() == {"inst_0": 4}
+        seats = [await asyncio.wait_for(one.seat([A], "u", 1), 0.5) for _ in range(4)]
+        for seat in seats:
+            seat.release()
+
+
+async def test_an_idle_slot_goes_at_once_to_whoever_asks(database: str) -> None:
+    async with house(database) as here:
+        one, two = await here.pool(), await here.pool()
+        await asyncio.sleep(0.7)  # the first has given back what it held alone
+        assert sum((await here.held()).values()) == 0
+        began = time.monotonic()
+        seats = [await pool.seat([A], "u", 1) for pool in (one, two, one, two)]
+        assert time.monotonic() - began < 1
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(two.seat([A], "u", 1), 0.3)
+        for seat in seats:
+            seat.release()
+
+
+async def test_never_more_than_the_slots_over_all_processes_whatever_happens(database: str) -> None:
+    chance = random.Random(11)
+    async with house(database) as here:
+        pools = [await here.pool(slots=3, length=400), await here.pool(slots=3, length=400)]
+        now = most = served = 0
+
+        async def come(number: int) -> None:
+            nonlocal now, most, served
+            seat = await chance.choice(pools).seat(
+                [A], f"user{number % 7}", 1 + number % 3, rank=chance.choice([*Rank])
+            )
+            now += 1
+            most = max(most, now)
+            try:
+                await asyncio.sleep(chance.random() / 50)
+                served += 1
+            finally:
+                now -= 1
+                seat.release()
+
+        tasks = []
+        for _ in range(300):
+            tasks.append(asyncio.create_task(come(len(tasks))))
+            if chance.random() < 0.2:
+                chance.choice(tasks).cancel()
+            await asyncio.sleep(chance.random() / 100)
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert most == 3
+        assert served + sum(isinstance(each, asyncio.CancelledError) for each in done) == 300
+        await asyncio.sleep(0.7)
+        assert sum((await here.held()).values()) == 0
+
+
+async def saturated(pools: list[Pool], users: list[list[tuple[str, int]]], seconds: float) -> Counter[str]:
+    """Every user of a process always has ten requests there; what was served of whom once the slots were divided."""
+    served: Counter[str] = Counter()
+    begin, end = time.monotonic() + 0.6, time.monotonic() + 0.6 + seconds
+
+    async def client(pool: Pool, user: str, weight: int) -> None:
+        while time.monotonic() < end:
+            seat = await pool.seat([A], user, weight)
+            await asyncio.sleep(0.02)
+            seat.release()
+            served[user] += time.monotonic() > begin
+
+    clients = [
+        client(pool, user, weight)
+        for pool, theirs in zip(pools, users, strict=True)
+        for user, weight in theirs
+        for _ in range(10)
+    ]
+    await asyncio.gather(*clients)
+    return served
+
+
+async def test_slots_are_divided_by_the_users_who_wait_in_each_process(database: str) -> None:
+    async with house(database) as here:
+        pools = [await here.pool(), await here.pool()]
+        served = await saturated(pools, [[("a", 1)], [("b", 1), ("c", 1), ("d", 1)]], 2)
+        assert 0.6 < served["a"] * 3 / (served["b"] + served["c"] + served["d"]) < 1.7, served
+
+
+async def test_an_owner_in_one_process_goes_before_everybody_in_the_other(database: str) -> None:
+    async with house(database) as here:
+        one, two = await here.pool(slots=1), await here.pool(slots=1)
+        seat, order = await one.seat([A], "u", 1), []
+
+        async def come(pool: Pool, name: str, rank: Rank) -> None:
+            mine = await pool.seat([A], name, 1, None, rank)
+            order.append(name)
+            await asyncio.sleep(0.05)
+            mine.release()
+
+        tasks = [asyncio.create_task(come(one, f"user{number}", Rank.FAIR)) for number in range(5)]
+        tasks.append(asyncio.create_task(come(two, "owner", Rank.OWNER)))
+        await asyncio.sleep(0.5)  # the one that holds the slot has heard of it
+        seat.release()
+        await asyncio.gather(*tasks)
+        assert order[0] == "owner"
+
+
+async def test_the_slots_of_a_dead_process_end_with_its_lease(database: str) -> None:
+    async with house(database) as here:
+        one, two = await here.pool(), await here.pool()
+        one.sharing, keep = None, one.sharing
+        assert keep is not None
+        keep.tell(Report("a", 4, 4, 0, 0, 1))
+        await asyncio.sleep(0.2)
+        for station in one._stations.values():  # it says nothing any more
+            assert station.holding is not None
+            station.holding.close()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(two.seat([A], "u", 1), 0.5)
+        await here.store.rows("UPDATE instances SET lease_until_us = 1 WHERE id = 'inst_0'")
+        assert two.sharing is not None
+        two.sharing._quiet_until = 0
+        (await asyncio.wait_for(two.seat([A], "u", 1), 2)).release()
+
+
+async def test_with_a_files_lock_in_hand_nobody_else_holds_anything(database: str) -> None:
+    async with house(database) as here:
+        await here.store.rows("INSERT INTO slot_shares VALUES ('a', 'inst_dead', 4, 0, 0, 1)")
+        await forget_the_dead(here.store, all=True)
+        assert await here.held() == {}
+
+
+async def test_fewer_slots_after_a_reload_are_given_back_as_requests_end(database: str) -> None:
+    async with house(database) as here:
+        one, two = await here.pool(), await here.pool()
+        seats = [await pool.seat([A], "u", 1) for pool in (one, one, two, two)]
+        for pool in (one, two):
+            await pool.reload({"a": backend(here.server.url, slots=2)})
+        for seat in seats[:2]:
+            seat.release()
+        await asyncio.sleep(0.7)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(one.seat([A], "u", 1), 0.5)
+        for seat in seats[2:]:
+            seat.release()
+        await asyncio.sleep(0.5)
+        seats = [await asyncio.wait_for(pool.seat([A], "u", 1), 3) for pool in (one, two)]
+        assert sum((await here.held()).values()) <= 2
+        for seat in seats:
+            seat.release()
+
+
+async def test_the_queue_is_divided_too_and_who_hoped_for_a_slot_is_refused_at_once(database: str) -> None:
+    async with house(database) as here:
+        pools = [await here.pool(length=16), await here.pool(length=16)]
+        await asyncio.sleep(0.7)
+        tasks = [asyncio.create_task(pools[number % 2].seat([A], f"user{number}", 1)) for number in range(200)]
+        await asyncio.sleep(0.7)
+        refused = [task for task in tasks if task.done() and isinstance(task.exception(), Overloaded)]
+        assert len(refused) == 180
+        assert all((task.exception().retry_after or 0) >= 1 for task in refused)  # type: ignore[union-attr]
+        assert sum(task.done() for task in tasks) == 184
+        for task in tasks:
+            if not task.done():
+                task.cancel()
+            elif task.exception() is None:
+                task.result().release()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_without_the_database_what_is_held_stays_and_more_there_is_not(database: str) -> None:
+    async with house(database) as here:
+        one, two = await here.pool(), await here.pool()
+        seats = [await one.seat([A], "u", 1) for _ in range(2)]
+        await asyncio.sleep(0.7)
+        assert await here.held() == {"inst_0": 2, "inst_1": 0}
+        assert one.sharing is not None
+        vault = one.sharing._writer._vault
+        commit = vault.commit
+
+        async def away(_: object) -> Any:
+            raise ConnectionError("away")
+
+        vault.commit = away  # type: ignore[method-assign]
+        seats.pop().release()
+        seats.append(await asyncio.wait_for(one.seat([A], "u", 1), 0.5))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(one.seat([A], "u", 1), 1)
+        vault.commit = commit  # type: ignore[method-assign]
+        seats.append(await asyncio.wait_for(one.seat([A], "u", 1), 5))
+        seats.append(await asyncio.wait_for(two.seat([A], "u", 1), 5))
+        for seat in seats:
+            seat.release()
