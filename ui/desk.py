@@ -1,10 +1,13 @@
 """One open page's way to the gateway, and its way of telling what went wrong."""
 
-from collections.abc import Awaitable, Callable
+import json
+import time
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from nicegui import Client, ui
+from starlette.requests import Request
 
 from infra.client import AdminClient
 
@@ -13,6 +16,8 @@ from .session import Session
 
 T = TypeVar("T")
 Question = Callable[[AdminClient], Awaitable[T]]
+LOOK_SECONDS = 0.5
+"""How often a page looks whether its turn has come; a look asks the gateway nothing."""
 
 
 class Desk:
@@ -21,9 +26,15 @@ class Desk:
     notice: ui.label
     room: ui.element
 
-    def __init__(self, house: House, session: Session, path: str, page: Client) -> None:
+    def __init__(self, house: House, session: Session, request: Request, page: Client) -> None:
         self.house = house
-        self.path = path
+        self.params = dict(request.path_params)
+        """What the path names, as {user} of /users/{user}."""
+        self.query = dict(request.query_params)
+        """What the address says behind "?": filters that a link or a reload brings back."""
+        self.hidden = False
+        """The viewer looks at another tab: nothing is asked meanwhile."""
+        self._path = request.url.path
         self._session = session
         self._page = page
 
@@ -40,18 +51,36 @@ class Desk:
                 raise self._leave() from None
             raise
 
+    async def shared(self, name: Hashable, question: Question[T]) -> T:
+        """The same, one answer of that name for all open tabs, some seconds old at most; raises Trouble."""
+        return await self.ask(lambda asking: self.house.shared(name, lambda: question(asking)))
+
     def _leave(self) -> SignedOut:
-        self._page.open(f"/sign-in?why=expired&next={quote(self.path, safe='')}")
+        self._page.open(f"/sign-in?why=expired&next={quote(self._here(), safe='')}")
         return SignedOut("The session is over. Sign in again to go on.")
+
+    def _here(self) -> str:
+        return self._path + (f"?{_encoded(self.query)}" if self.query else "")
+
+    def remember(self, filters: Mapping[str, str]) -> None:
+        """Writes filters into the address, so that a reload or a link brings them back; "" takes one out."""
+        self.query = {name: value for name, value in {**self.query, **filters}.items() if value}
+        search = json.dumps("?" + _encoded(self.query) if self.query else "")
+        self._page.run_javascript(f"history.replaceState(history.state, '', location.pathname + {search})")
 
     async def figures(self, days: int) -> dict[str, Any]:
         """The overview of `days`, shared by all open tabs; raises Trouble."""
-        return await self.ask(lambda asking: self.house.figures(asking, days))
+        found: dict[str, Any] = await self.shared(("overview", days), lambda asking: asking.overview(days))
+        self.house.currency = found["currency"]
+        return found
 
-    def keep(self, refresh: Callable[[], Awaitable[None]], seconds: float) -> ui.timer:
-        """Runs `refresh` at once and every `seconds`; its trouble stands in the notice until a turn goes well."""
+    def keep(self, refresh: Callable[[], Awaitable[None]], seconds: float, on: Sequence[str] = ()) -> ui.timer:
+        """Runs `refresh` at once, every `seconds`, and soon after an event whose name begins with one of `on`.
 
-        return ui.timer(seconds, lambda: self.attempt(refresh))
+        Not while the tab is hidden, and seldom where an answer takes long. Its trouble stands in the notice until a
+        turn goes well.
+        """
+        return ui.timer(LOOK_SECONDS, _Turns(self, refresh, seconds, on).look)
 
     async def attempt(self, refresh: Callable[[], Awaitable[None]]) -> None:
         """One turn of `refresh`."""
@@ -77,3 +106,33 @@ class Desk:
             return None
         ui.notify(done, type="positive")
         return found
+
+
+def _encoded(query: Mapping[str, str]) -> str:
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query.items())
+
+
+class _Turns:
+    """When a page's next turn is: by the clock, or sooner because something happened."""
+
+    def __init__(
+        self, desk: Desk, refresh: Callable[[], Awaitable[None]], seconds: float, kinds: Sequence[str]
+    ) -> None:
+        self._desk, self._refresh, self._seconds, self._kinds = desk, refresh, seconds, kinds
+        self._heard = desk.house.feed.heard(kinds)
+        self._due = self._soonest = 0.0
+
+    async def look(self) -> None:
+        """Has the turn come?"""
+        if not self._desk.hidden:
+            self._desk.house.feed.listen()
+        began, heard = time.monotonic(), self._desk.house.feed.heard(self._kinds)
+        happened = heard != self._heard and began >= self._soonest
+        first = not self._due
+        if not (first or (not self._desk.hidden and (happened or began >= self._due))):
+            return
+        self._heard = heard
+        await self._desk.attempt(self._refresh)
+        took = time.monotonic() - began
+        self._soonest = time.monotonic() + max(1.0, 4 * took)
+        self._due = time.monotonic() + max(self._seconds, 10 * took)

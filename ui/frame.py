@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nicegui import ui
+from nicegui import events, ui
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,33 +11,30 @@ from .desk import Desk
 from .guard import prefix_of, session_of
 from .house import House
 
+GROUPS = ("Business", "Machines", "House")
+"""The headings of the navigation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One entry of the navigation and what builds its content."""
 
     path: str
+    """May name parts of itself in braces; `Desk.params` has them."""
     title: str
     icon: str
     """A Material icon's name."""
     build: Callable[[Desk], None]
+    group: str = ""
+    """One of GROUPS; empty for a page that only other pages lead to."""
+    go: str = ""
+    """The letter that leads here after "g"."""
+    under: str = ""
+    """The path of the entry that is marked while this page, which has none, is open."""
 
 
 COLOURS = {"primary": "#4f46e5", "positive": "#12875f", "negative": "#c8323c", "warning": "#b4690e", "info": "#3b6fd4"}
-# The choice lives in a cookie that scripts may write: the sign-in page and the first paint need it too.
-_TURN = """() => {
-  Quasar.Dark.toggle();
-  const chosen = Quasar.Dark.isActive ? "dark" : "light";
-  document.documentElement.dataset.theme = chosen;
-  document.cookie = `theme=${chosen}; path=/; max-age=31536000; samesite=lax`;
-}"""
-_NAVIGATION = "() => document.body.classList.toggle('nav-open')"
-_LEAVE = """() => {
-  const form = Object.assign(document.createElement("form"),
-    {method: "post", action: (window.path_prefix || "") + "/sign-out"});
-  document.body.append(form);
-  form.submit();
-}"""
+_OTHER_KEYS = (("/", "search"), ("Tab, Enter", "through the rows of a list, open one"), ("Esc", "close, cancel"))
 
 
 def add_page(page: Page, pages: tuple[Page, ...], house: House) -> None:
@@ -48,12 +45,14 @@ def add_page(page: Page, pages: tuple[Page, ...], house: House) -> None:
         if session is None:  # it ended between the guard and here
             return Response("Sign in first.", 401)
         _head(prefix_of(request), request.cookies.get("theme"))
-        desk = Desk(house, session, page.path, ui.context.client)
+        desk = Desk(house, session, request, ui.context.client)
         _bars(page, pages)
+        _help(pages)
         desk.notice = ui.label().classes("notice").props('role="alert"')
         desk.notice.set_visibility(False)
-        with ui.element("main").classes("room") as desk.room:
+        with ui.element("main").classes("room").props('id="room" tabindex="-1"') as desk.room:
             page.build(desk)
+        _watch(desk)
         return None
 
     ui.page(page.path, title=f"{page.title} · AetherGate")(serve)
@@ -63,6 +62,7 @@ def _head(prefix: str, theme: str | None) -> None:
     chosen = theme if theme in ("dark", "light") else "auto"
     ui.add_head_html(
         f'<script>document.documentElement.dataset.theme = "{chosen}"; document.documentElement.lang = "en";</script>'
+        f'<script src="{prefix}/static/room.js"></script>'
         f'<link rel="stylesheet" href="{prefix}/static/room.css">'
         f'<link rel="stylesheet" href="{prefix}/static/work.css">'
     )
@@ -70,25 +70,63 @@ def _head(prefix: str, theme: str | None) -> None:
     ui.dark_mode({"dark": True, "light": False}.get(chosen))
 
 
+def _watch(desk: Desk) -> None:
+    """A tab that nobody looks at asks nothing."""
+
+    def turned(event: events.GenericEventArguments) -> None:
+        desk.hidden = bool(event.args)
+
+    ui.on("visibility", turned)
+
+
 def _bars(page: Page, pages: tuple[Page, ...]) -> None:
     with ui.header().classes("bar"):
+        ui.element("a").classes("skip").props('href="#room"').add_slot("default", "Skip to the content")
         burger = ui.button(icon="menu", color=None).props('flat round dense aria-label="Navigation"').classes("burger")
-        burger.on("click", js_handler=_NAVIGATION)
-        with ui.link(target="/").classes("brand"):
+        burger.on("click", js_handler="() => room.turnNavigation()")
+        with ui.link(target="/").classes("brand").props('aria-label="AetherGate, overview"'):
             ui.element("span").classes("mark")
             ui.label("AetherGate")
         ui.label(page.title).classes("where")
         ui.space()
-        dark = ui.button(icon="contrast", color=None).props('flat round dense aria-label="Dark or light"')
-        dark.on("click", js_handler=_TURN)
+        for icon, words, handler in (
+            ("keyboard", "Keyboard shortcuts", "() => room.help()"),
+            ("contrast", "Dark or light", "() => room.turnTheme()"),
+        ):
+            small = ui.button(icon=icon, color=None).props(f'flat round dense aria-label="{words}" title="{words}"')
+            small.classes(icon).on("click", js_handler=handler)
         leave = ui.button("Sign out", icon="logout", color=None).props("flat dense no-caps").classes("leave")
-        leave.on("click", js_handler=_LEAVE)
-    ui.element("div").classes("veil").on("click", js_handler=_NAVIGATION)
+        leave.on("click", js_handler="() => room.signOut()")
+    ui.element("div").classes("veil").on("click", js_handler="() => room.turnNavigation()")
     # Opened and closed by the browser alone: no question to the server while a page loads.
     with ui.element("nav").classes("nav").props('aria-label="Pages"'):
-        for entry in pages:
-            with ui.link(target=entry.path).classes("nav-link" + (" here" if entry is page else "")) as link:
-                ui.icon(entry.icon)
-                ui.label(entry.title)
-            if entry is page:
-                link.props('aria-current="page"')
+        for group in GROUPS:
+            entries = [entry for entry in pages if entry.group == group]
+            if entries:
+                ui.label(group).classes("nav-group")
+            for entry in entries:
+                _entry(entry, here=entry.path in (page.path, page.under))
+
+
+def _entry(entry: Page, here: bool) -> None:
+    with ui.link(target=entry.path).classes("nav-link" + (" here" if here else "")) as link:
+        ui.icon(entry.icon)
+        ui.label(entry.title)
+    link.props(f'data-go="{entry.go}"')
+    if here:
+        link.props('aria-current="page"')
+
+
+def _help(pages: tuple[Page, ...]) -> None:
+    """The shortcuts; the browser opens and closes it."""
+    with ui.element("dialog").classes("help").props('aria-label="Keyboard shortcuts"'):
+        ui.label("Keyboard").classes("dialog-title")
+        with ui.element("dl").classes("facts"):
+            ways = [(f"g {entry.go}", entry.title) for entry in pages if entry.go]
+            for keys, words in (*ways, *_OTHER_KEYS, ("?", "this list")):
+                with ui.element("dt"):
+                    ui.element("kbd").add_slot("default", keys)
+                with ui.element("dd"):
+                    ui.label(words)
+        with ui.element("form").props('method="dialog"').classes("actions"):
+            ui.element("button").classes("plain-button").add_slot("default", "Close")

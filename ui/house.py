@@ -8,12 +8,13 @@ Trouble                what the viewer is told, a sentence
 
 import asyncio
 import time
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar, cast
 
 from infra import client
 from infra.client import AdminClient
 
+from .feed import Feed
 from .session import Brake, Session, Sessions
 
 T = TypeVar("T")
@@ -51,8 +52,9 @@ class House:
         self.currency = "USD"
         """As the last overview said."""
         self._clients: dict[str, AdminClient] = {}
-        self._figures: dict[int, tuple[float, dict[str, Any]]] = {}
-        self._asking: dict[int, asyncio.Lock] = {}
+        self._answers: dict[Hashable, tuple[float, Any]] = {}
+        self._asking: dict[Hashable, asyncio.Lock] = {}
+        self.feed = Feed(self._any_client)
 
     async def open_session(self, key: str) -> Session:
         """Exchanges the admin key for a session; raises Unreachable or Refused. The key is not kept."""
@@ -70,6 +72,7 @@ class House:
 
     async def close(self) -> None:
         """Closes every connection to the gateway."""
+        await self.feed.close()
         for known in self._clients.values():
             await known.close()
         self._clients.clear()
@@ -77,6 +80,11 @@ class House:
     def client_of(self, session: Session) -> AdminClient | None:
         """The client of that session, None when it is over."""
         return self._clients.get(session.id) if self.sessions.find(session.id) else None
+
+    def _any_client(self) -> AdminClient | None:
+        """The client of whoever is signed in; the newest, whose token holds longest."""
+        alive = [found for known, found in self._clients.items() if self.sessions.find(known)]
+        return alive[-1] if alive else None
 
     async def asked(self, question: Awaitable[T]) -> T:
         """The answer, with every failure in the viewer's words."""
@@ -89,14 +97,19 @@ class House:
         except client.ApiError as refused:
             raise Refused(refused.message, refused.status) from None
 
-    async def figures(self, asking: AdminClient, days: int) -> dict[str, Any]:
-        """The overview of `days`, one answer for all open tabs: for a moment, longer where it is dear to compute."""
-        async with self._asking.setdefault(days, asyncio.Lock()):
-            good_until, found = self._figures.get(days, (0.0, {}))
+    async def shared(self, name: Hashable, question: Callable[[], Awaitable[T]]) -> T:
+        """One answer of that name for all open tabs: for a moment, longer where it is dear to compute."""
+        async with self._asking.setdefault(name, asyncio.Lock()):
+            good_until, found = self._answers.get(name, (0.0, None))
             began = time.monotonic()
             if began > good_until:
-                found = await asking.overview(days)
+                found = await question()
                 took = time.monotonic() - began
-                self._figures[days] = (began + max(FRESH_SECONDS, 20 * took), found)
-        self.currency = found["currency"]
-        return found
+                self._forget(began)
+                self._answers[name] = (began + max(FRESH_SECONDS, 20 * took), found)
+        return cast(T, found)
+
+    def _forget(self, now: float) -> None:
+        for stale in [name for name, (good_until, _) in self._answers.items() if good_until < now - 60]:
+            del self._answers[stale]
+            self._asking.pop(stale, None)

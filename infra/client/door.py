@@ -7,9 +7,10 @@
 Numbers keep every digit: JSON numbers with a point are read as Decimal, amounts are sent as text.
 """
 
+import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -96,29 +97,39 @@ class Door:
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         if body is not None:
             headers["content-type"] = "application/json"
-        try:
+        with self._told("did not answer in time"):
             response = await self._http.request(
-                method, path, params=_said(query), content=_encoded(body, nulls), headers=headers
+                method, path, params=_said(query), content=_encoded(body), headers=headers
             )
-        except httpx.TimeoutException:
-            raise Unreachable(f"{self._url} did not answer in time") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as wrong:
-            raise Unreachable(f"no gateway answers at {self._url}: {_reason(wrong)}") from None
         return self._read(response)
 
     async def listen(self, path: str) -> AsyncIterator[Event]:
         """The events of a stream until it ends; raises ApiError, Unreachable. A stream that ends is opened again by
         whoever wants more: nothing is repeated."""
+        async with self.stream("GET", path) as response:
+            async for event in _events(response.aiter_lines()):
+                yield event
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """An answer to read piece by piece; raises ApiError, and Unreachable where it breaks off or falls silent."""
         timeout = httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
-        try:
-            async with self._http.stream("GET", path, timeout=timeout) as response:
+        with self._told("has fallen silent"):
+            async with self._http.stream(method, path, params=_said(query), timeout=timeout) as response:
                 if not response.is_success:
                     await response.aread()
                     self._read(response)
-                async for event in _events(response.aiter_lines()):
-                    yield event
+                yield response
+
+    @contextlib.contextmanager
+    def _told(self, silent: str) -> Iterator[None]:
+        """Failures of the connection, in a sentence."""
+        try:
+            yield
         except httpx.TimeoutException:
-            raise Unreachable(f"{self._url} has fallen silent") from None
+            raise Unreachable(f"{self._url} {silent}") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as wrong:
             raise Unreachable(f"no gateway answers at {self._url}: {_reason(wrong)}") from None
 

@@ -66,6 +66,7 @@ class AdminStandIn:
         self.tokens: dict[str, float] = {}
         self.token_seconds = 8 * 3_600
         self.revenue_nano = 1_234_567_890
+        self._listening: list[asyncio.Queue[str]] = []
         self.streams = 3
         self.users = [user("alice", 12_340_000_026), user(HOSTILE, 5 * NANO), user("bob", 0, active=False)]
         self.keys = [key("default", "alice"), key(HOSTILE, "alice"), key("old", "bob", active=False)]
@@ -83,6 +84,7 @@ class AdminStandIn:
         route = app.router.add_route
         route("POST", "/admin/session", self._session)
         route("GET", "/admin/overview", self._overview)
+        route("GET", "/admin/events", self._events)
         for name in ("users", "keys", "models", "requests", "backends"):
             route("GET", f"/admin/{name}", self._list)
         route("GET", "/admin/requests/{id}", self._request)
@@ -100,6 +102,7 @@ class AdminStandIn:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.tell("")
         await self._runner.cleanup()
 
     @property
@@ -117,8 +120,30 @@ class AdminStandIn:
         said = request.headers.get("x-admin-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
         if said != ADMIN_KEY and self.tokens.get(said, 0) < time.time():
             return _error(401, "Incorrect API key provided.")
-        found: web.StreamResponse = await handler(request)
+        try:
+            found: web.StreamResponse = await handler(request)
+        except web.HTTPNotFound:
+            return _error(404, f"no route {request.method} {request.path}")
         return found
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await answer.prepare(request)
+        told: asyncio.Queue[str] = asyncio.Queue()
+        self._listening.append(told)
+        while (name := await told.get()) != "":
+            await answer.write(f": beat\n\nevent: {name}\ndata: {{}}\n\n".encode())
+        return answer
+
+    @property
+    def listeners(self) -> int:
+        """How many read the event stream."""
+        return len(self._listening)
+
+    def tell(self, name: str) -> None:
+        """Sends an event to whoever listens; "" ends the streams."""
+        for told in self._listening:
+            told.put_nowait(name)
 
     async def _session(self, _: web.Request) -> web.Response:
         token = f"token-{len(self.tokens)}"

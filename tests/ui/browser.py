@@ -178,13 +178,12 @@ class Browser:
         await self.say("Input.insertText", text=text)
 
     async def press(self, key: str) -> None:
-        """A key: Enter, Escape, Tab."""
+        """A key: Enter, Escape, Tab, or one letter."""
         codes = {"Enter": 13, "Escape": 27, "Tab": 9}
-        more = {"text": "\r"} if key == "Enter" else {}
+        more = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
+        code = codes.get(key) or ord(key.upper())
         for kind in ("keyDown", "keyUp"):
-            await self.say(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **more
-            )
+            await self.say("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **more)
 
     async def shoot(self, path: Path, whole: bool = True) -> None:
         """A screenshot as PNG, of the whole page or of what is in view."""

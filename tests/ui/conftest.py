@@ -1,5 +1,6 @@
 """A control room in its own process before a scripted admin API on a port of its own."""
 
+import itertools
 import os
 import socket
 import subprocess
@@ -12,9 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.standins.admin_api import AdminStandIn
+from tests.standins.admin_api import ADMIN_KEY, AdminStandIn
+from tests.ui.browser import BINARY, Browser, Chromium
 
 ROOT = Path(__file__).parents[2]
+needs_browser = pytest.mark.skipif(BINARY is None, reason="no Chromium here (apt-get install chromium)")
+_addresses = (f"198.51.100.{number}" for number in itertools.count(1))
 
 
 @dataclass(frozen=True)
@@ -84,3 +88,35 @@ async def own_gateway(room: Served) -> AsyncIterator[AdminStandIn]:
     """The scripted admin API that `room` asks."""
     async with AdminStandIn(room.api_port) as standing:
         yield standing
+
+
+async def enter(browser: Browser, url: str) -> None:
+    """Signs in and waits for the overview."""
+    await browser.open(f"{url}/sign-in")
+    await browser.type("Admin key", ADMIN_KEY)
+    await browser.press("Enter")
+    await browser.see("Revenue")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with Chromium() as running:
+        yield running
+
+
+@pytest.fixture
+async def viewer(chromium: Chromium) -> AsyncIterator[Browser]:
+    """A browser; whatever it does, nothing may go wrong in its console or leave this host."""
+    async with Browser(chromium.address) as browser:
+        await browser.say("Network.setExtraHTTPHeaders", headers={"x-forwarded-for": next(_addresses)})
+        yield browser
+        assert await browser.run("window.hacked") is None
+        assert len(browser.hosts) == 1
+        assert browser.faults == []
+
+
+@pytest.fixture
+async def owner(shared_room: Served, gateway: AdminStandIn, viewer: Browser) -> Browser:
+    """A browser that is signed in and sees the overview."""
+    await enter(viewer, shared_room.url)
+    return viewer

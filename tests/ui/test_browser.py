@@ -1,51 +1,11 @@
 """The control room in a real browser: what the owner sees, that names stay text, that nothing leaves this host."""
 
-import itertools
-from collections.abc import AsyncIterator, Iterator
-
-import pytest
-
 from tests.standins.admin_api import ADMIN_KEY, HOSTILE, AdminStandIn
-from tests.ui.browser import BINARY, Browser, Chromium
-from tests.ui.conftest import Served
+from tests.ui.browser import Browser
+from tests.ui.conftest import Served, enter, needs_browser
 from tests.ui.proxy import Proxy
 
-pytestmark = pytest.mark.skipif(BINARY is None, reason="no Chromium here (apt-get install chromium)")
-
-
-_addresses = (f"198.51.100.{number}" for number in itertools.count(1))
-
-
-async def enter(browser: Browser, url: str) -> None:
-    """Signs in and waits for the overview."""
-    await browser.open(f"{url}/sign-in")
-    await browser.type("Admin key", ADMIN_KEY)
-    await browser.press("Enter")
-    await browser.see("Revenue")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as running:
-        yield running
-
-
-@pytest.fixture
-async def viewer(chromium: Chromium) -> AsyncIterator[Browser]:
-    """A browser; whatever it does, nothing may go wrong in its console or leave this host."""
-    async with Browser(chromium.address) as browser:
-        await browser.say("Network.setExtraHTTPHeaders", headers={"x-forwarded-for": next(_addresses)})
-        yield browser
-        assert await browser.run("window.hacked") is None
-        assert len(browser.hosts) == 1
-        assert browser.faults == []
-
-
-@pytest.fixture
-async def owner(shared_room: Served, gateway: AdminStandIn, viewer: Browser) -> Browser:
-    """A browser that is signed in and sees the overview."""
-    await enter(viewer, shared_room.url)
-    return viewer
+pytestmark = needs_browser
 
 
 async def test_a_wrong_key_is_refused_in_words(shared_room: Served, gateway: AdminStandIn, viewer: Browser) -> None:

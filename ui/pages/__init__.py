@@ -4,14 +4,14 @@ from ..frame import Page
 from . import audit, backends, config, endpoints, keys, models, overview, playground, requests, users
 
 PAGES = (
-    Page("/", "Overview", "space_dashboard", overview.build),
-    Page("/requests", "Requests", "receipt_long", requests.build),
-    Page("/users", "Users", "group", users.build),
-    Page("/keys", "Keys", "key", keys.build),
-    Page("/models", "Models & prices", "sell", models.build),
-    Page("/backends", "Backends", "dns", backends.build),
-    Page("/endpoints", "Endpoints", "alt_route", endpoints.build),
-    Page("/config", "Config", "description", config.build),
-    Page("/audit", "Audit", "fact_check", audit.build),
-    Page("/playground", "Playground", "forum", playground.build),
+    Page("/", "Overview", "space_dashboard", overview.build, "Business", "o"),
+    Page("/requests", "Requests", "receipt_long", requests.build, "Business", "r"),
+    Page("/users", "Users", "group", users.build, "Business", "u"),
+    Page("/keys", "Keys", "key", keys.build, "Business", "k"),
+    Page("/models", "Models & prices", "sell", models.build, "Machines", "m"),
+    Page("/backends", "Backends", "dns", backends.build, "Machines", "b"),
+    Page("/endpoints", "Endpoints", "alt_route", endpoints.build, "Machines", "e"),
+    Page("/config", "Config", "description", config.build, "House", "c"),
+    Page("/audit", "Audit", "fact_check", audit.build, "House", "a"),
+    Page("/playground", "Playground", "forum", playground.build, "House", "p"),
 )

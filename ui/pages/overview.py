@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 def build(desk: Desk) -> None:
     """The page; the first figures come with the first turn of the timer."""
-    desk.keep(_View(desk).refresh, REFRESH_SECONDS)
+    desk.keep(_View(desk).refresh, REFRESH_SECONDS, on=("request.", "backend"))
 
 
 class _View:

@@ -42,7 +42,7 @@ class _Requests:
                 states = ui.select(FILTERS, value="", on_change=self._by_state)
                 states.props('outlined dense aria-label="State"').classes("choice")
             self._list = Listing(desk, COLUMNS, self._ask, self._shape, "No request here yet.", self._open)
-        desk.keep(self._list.load, 5)
+        desk.keep(self._list.load, 5, on=("request.",))
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         return await self._desk.ask(

@@ -46,7 +46,7 @@ class _Users:
             self._list = Listing(
                 desk, COLUMNS, self._ask, self._shape, "No user here yet: make the first one.", self._open
             )
-        desk.keep(self._list.load, 10)
+        desk.keep(self._list.load, 10, on=("user",))
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         return await self._desk.ask(lambda api: api.users(q=self._wanted or None, limit=limit, cursor=cursor))

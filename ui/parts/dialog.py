@@ -10,13 +10,7 @@ from typing import Any
 
 from nicegui import ui
 
-_COPY = """async event => {
-  const field = event.target.closest(".secret").querySelector("input");
-  field.select();
-  if (navigator.clipboard) await navigator.clipboard.writeText(field.value);
-  else document.execCommand("copy");
-  Quasar.Notify.create({message: "Copied", timeout: 1500});
-}"""
+from .copy import secret_field
 
 
 @contextlib.contextmanager
@@ -50,7 +44,9 @@ class Moment:
         if self.seconds is None:
             ui.label(self.never)
         else:
-            ui.element("time").props[":innerText"] = f"new Date({int(self.seconds)} * 1000).toLocaleString()"
+            found = ui.element("time")
+            found.props[":innerText"] = f"room.when({int(self.seconds)})"
+            found.props[":title"] = f"room.exactly({int(self.seconds)})"
 
 
 def facts(pairs: Sequence[tuple[str, str | Moment]]) -> None:
@@ -77,14 +73,24 @@ def button(words: str, on_click: Any, kind: str = "plain") -> ui.button:
     return ui.button(words, on_click=on_click, color=colour).props(f"{look} no-caps")
 
 
-async def confirmed(title: str, sentence: str, verb: str, danger: bool = False) -> bool:
-    """Asks before money or access changes; True only by a click on `verb`."""
+async def confirmed(title: str, sentence: str, verb: str, danger: bool = False, typed: str = "") -> bool:
+    """Asks before money or access changes; True only by a click on `verb`, and only after `typed` was typed."""
     with opened(title) as dialog:
         ui.label(sentence).classes("sentence")
+        word = _typed_word(typed) if typed else None
         with actions():
             button("Cancel", lambda: dialog.submit(False))
-            button(verb, lambda: dialog.submit(True), "danger" if danger else "main")
+            go = button(verb, lambda: dialog.submit(True), "danger" if danger else "main")
+        if word is not None:
+            go.bind_enabled_from(word, "value", backward=lambda said: str(said or "").strip() == typed)
     return bool(await settled(dialog))
+
+
+def _typed_word(word: str) -> ui.input:
+    with ui.element("div").classes("sentence"):
+        ui.label("To go on, type")
+        ui.label(word).classes("to-type")
+    return ui.input("Type it here").props("outlined dense autofocus autocomplete=off").classes("wide")
 
 
 async def show_secret(title: str, sentence: str, secret: str) -> None:
@@ -92,9 +98,7 @@ async def show_secret(title: str, sentence: str, secret: str) -> None:
     with opened(title) as dialog:
         dialog.props("persistent")
         ui.label(sentence).classes("sentence")
-        with ui.element("div").classes("secret"):
-            ui.input(value=secret).props('readonly outlined dense aria-label="The key"')
-            ui.button("Copy", icon="content_copy").props("unelevated no-caps").on("click", js_handler=_COPY)
+        secret_field(secret, "The key")
         with actions():
             button("I have copied it", lambda: dialog.submit(None), "main")
     await settled(dialog)

@@ -12,13 +12,26 @@ from nicegui import events, ui
 
 from .. import show
 from ..desk import Desk
+from ..house import Trouble
+from .state import Words
 
 Row = dict[str, Any]
 PAGE_ROWS = 50
-_WHEN = "value => value == null ? %s : new Date(value * 1000).toLocaleString()"
 _CELL = """
-  <span v-if="col.kind === 'badge'" :class="['badge', props.row[col.name + '_tone']]">{{ col.value }}</span>
-  <span v-else :title="props.row[col.name + '_hint']">{{ col.value }}</span>"""
+  <span v-if="col.kind === 'badge'" :class="['badge', props.row[col.name + '_tone']]"
+        :title="props.row[col.name + '_hint']">{{ col.value }}</span>
+  <a v-else-if="props.row[col.name + '_href']" class="cell-link" :href="col.path(props.row[col.name + '_href'])"
+     @click.stop @keydown.enter.stop>{{ col.value }}</a>
+  <span v-else :title="col.hint ? col.hint(props.row[col.name]) : props.row[col.name + '_hint']">{{ col.value }}</span>
+  <small v-if="props.row[col.name + '_more']" class="more">{{ props.row[col.name + '_more'] }}</small>"""
+_HEAD = """
+<q-tr :props="props">
+  <q-th v-for="col in props.cols" :key="col.name" :props="props" :aria-sort="col.arrow">
+    <button v-if="col.sort" type="button" class="sorter" @click="$parent.$emit('sort', col.sort)">{{ col.label }}
+      <span class="arrow">{{ {ascending: "↑", descending: "↓"}[col.arrow] || "↕" }}</span></button>
+    <span v-else>{{ col.label }}</span>
+  </q-th>
+</q-tr>"""
 _BODY = f"""
 <q-tr :props="props" class="line" tabindex="0" @click="$parent.$emit('show', props.row.id)"
       @keydown.enter="$parent.$emit('show', props.row.id)">
@@ -35,19 +48,32 @@ _ITEM = f"""
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; a row may carry `<name>_tone` for a badge's colour and `<name>_hint` for what the pointer sees."""
+    """One column; a row may carry, beside its value `<name>`:
+
+    `<name>_tone` a badge's colour (ok, bad, run), `<name>_hint` what the pointer sees, `<name>_more` a small second
+    line, `<name>_href` a path of the control room that the value leads to (built by us, its parts quoted).
+    """
 
     name: str
     label: str
-    kind: Literal["text", "number", "time", "badge"] = "text"
+    kind: Literal["text", "number", "time", "ago", "badge"] = "text"
     never: str = show.UNKNOWN
     """What a time reads where there is none."""
+    sort: str = ""
+    """By what name the server sorts by this column; empty where it does not."""
 
-    def spec(self) -> Row:
+    def spec(self, order: str = "") -> Row:
         """As Quasar's table wants it; times are epoch seconds, written in the viewer's own zone."""
-        found: Row = {"name": self.name, "field": self.name, "label": self.label, "kind": self.kind}
+        found: Row = {"name": self.name, "field": self.name, "label": self.label, "kind": self.kind, "sort": self.sort}
         found["align"] = "right" if self.kind == "number" else "left"
-        return {**found, ":format": _WHEN % json.dumps(self.never)} if self.kind == "time" else found
+        found[":path"] = "path => room.path(path)"
+        if self.sort and order.removeprefix("-") == self.sort:
+            found["arrow"] = "descending" if order.startswith("-") else "ascending"
+        if self.kind in ("time", "ago"):
+            how = "when" if self.kind == "time" else "ago"
+            found |= {":format": f"value => room.{how}(value, {json.dumps(self.never)})"}
+            found |= {":hint": "value => room.exactly(value)"}
+        return found
 
 
 class Listing:
@@ -61,46 +87,53 @@ class Listing:
         shape: Callable[[Row], Row],
         empty: str,
         on_open: Callable[[Row], Any] | None = None,
+        on_sort: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
+        """`empty` is the sentence for an empty list; `on_sort` is told a column's `sort` when its head is clicked."""
         self._desk, self._ask, self._shape, self._on_open = desk, ask, shape, on_open
+        self._columns, self._on_sort = columns, on_sort
         self._cursors: list[str | None] = [None]
         self._next: str | None = None
-        self._found: dict[str, Row] = {}
-        self._table = ui.table(columns=[column.spec() for column in columns], rows=[], row_key="id")
-        self._table.props("flat hide-pagination :rows-per-page-options=[0] :grid=Quasar.Screen.lt.md")
-        self._table.classes("listing" + (" opens" if on_open else ""))
-        self._table.add_slot("body", _BODY)
-        self._table.add_slot("item", _ITEM)
-        self._table.add_slot("no-data", "<span></span>")
+        self._found: dict[str, Row] | None = None
+        self._table = _table(columns, opens=on_open is not None)
         self._table.on("show", self._open)
-        self._empty_words = empty
-        self._words = ui.label("Loading…").classes("empty")
+        self._table.on("sort", self._sort)
+        self.words = Words(empty)
         with ui.element("div").classes("pager") as self._pager:
-            self._back = ui.button("Back", icon="chevron_left", on_click=self._go_back, color=None).props(
-                "flat dense no-caps"
-            )
+            self._back = _turn("Back", self._go_back, "icon=chevron_left")
             self._place = ui.label().classes("place")
-            self._on = ui.button("Next", on_click=self._go_on, color=None).props(
-                "flat dense no-caps icon-right=chevron_right"
-            )
+            self._on = _turn("Next", self._go_on, "icon-right=chevron_right")
         self._pager.set_visibility(False)
 
     async def load(self) -> None:
         """Asks for the page in view and shows it; raises Trouble."""
-        found = await self._ask(self._cursors[-1], PAGE_ROWS)
+        try:
+            found = await self._ask(self._cursors[-1], PAGE_ROWS)
+        except Trouble:
+            if self._found is None:
+                self.words.failed()
+            raise
         rows = [self._shape(row) for row in found["data"]]
         self._found = {shaped["id"]: row for shaped, row in zip(rows, found["data"], strict=True)}
         self._next = found.get("next")
         if rows != self._table.rows:
             self._table.rows = rows
-        self._words.set_text(self._empty_words)
-        self._words.set_visibility(not rows)
+        self.words.ready(bool(rows))
         self._table.set_visibility(bool(rows))
         first = PAGE_ROWS * (len(self._cursors) - 1) + 1
         self._place.set_text(f"{show.count(first)}–{show.count(first + len(rows) - 1)}")
         self._back.set_enabled(len(self._cursors) > 1)
         self._on.set_enabled(self._next is not None)
         self._pager.set_visibility(len(self._cursors) > 1 or self._next is not None)
+
+    @property
+    def at_the_top(self) -> bool:
+        """Whether the first page is in view, the one that grows."""
+        return len(self._cursors) == 1
+
+    def mark_order(self, order: str) -> None:
+        """Puts the arrow on the column that the server sorts by: "balance", or "-balance" for the largest first."""
+        self._table.columns = [column.spec(order) for column in self._columns]
 
     async def restart(self) -> None:
         """From the first page: what is searched for has changed."""
@@ -118,6 +151,25 @@ class Listing:
             await self._desk.attempt(self.load)
 
     async def _open(self, event: events.GenericEventArguments) -> None:
-        row = self._found.get(str(event.args))
+        row = (self._found or {}).get(str(event.args))
         if row is not None and self._on_open is not None:
             await self._on_open(row)
+
+    async def _sort(self, event: events.GenericEventArguments) -> None:
+        known = {column.sort for column in self._columns}
+        if self._on_sort is not None and event.args in known:
+            await self._on_sort(str(event.args))
+
+
+def _table(columns: Sequence[Column], opens: bool) -> ui.table:
+    table = ui.table(columns=[column.spec() for column in columns], rows=[], row_key="id")
+    table.props("flat hide-pagination :rows-per-page-options=[0] :grid=Quasar.Screen.lt.md")
+    table.classes("listing" + (" opens" if opens else ""))
+    for slot, template in (("header", _HEAD), ("body", _BODY), ("item", _ITEM), ("no-data", "<span></span>")):
+        table.add_slot(slot, template)
+    table.set_visibility(False)
+    return table
+
+
+def _turn(words: str, on_click: Any, icon: str) -> ui.button:
+    return ui.button(words, on_click=on_click, color=None).props(f"flat dense no-caps {icon}")

@@ -1,0 +1,83 @@
+"""One subscription to the gateway's events for all open pages, and what becomes of it when things go away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from infra.client import AdminClient
+from tests.standins.admin_api import ADMIN_KEY, AdminStandIn
+from ui.feed import Feed
+from ui.house import House
+
+
+@pytest.fixture
+async def standing() -> AsyncIterator[AdminStandIn]:
+    async with AdminStandIn() as found:
+        yield found
+
+
+@pytest.fixture
+async def feed(standing: AdminStandIn) -> AsyncIterator[Feed]:
+    async with AdminClient(standing.url, token=ADMIN_KEY) as asking:
+        found = Feed(lambda: asking)
+        yield found
+        await found.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Waits until it is so, at most five seconds."""
+    for _ in range(100):
+        if true():
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError
+
+
+def streams(standing: AdminStandIn) -> int:
+    """How often the event stream was asked for."""
+    return sum(seen.path == "/admin/events" for seen in standing.seen)
+
+
+async def test_pages_hear_only_of_their_kinds(standing: AdminStandIn, feed: Feed) -> None:
+    for _ in range(3):
+        feed.listen()
+    await until(lambda: streams(standing) == 1)
+    await until(lambda: standing.listeners == 1)
+    for name in ("request.started", "request.ended", "backend"):
+        standing.tell(name)
+    await until(lambda: feed.heard(["request.", "backend"]) == 3)
+    assert feed.live
+    assert feed.heard(["request."]) == 2
+    assert feed.heard(["key"]) == 0
+    assert streams(standing) == 1
+
+
+async def test_a_gateway_without_events_is_not_asked_again_and_again(standing: AdminStandIn, feed: Feed) -> None:
+    standing.refuse = (404, "no such route")
+    feed.listen()
+    await until(lambda: streams(standing) == 1)
+    await asyncio.sleep(0.3)
+    assert not feed.live
+    assert streams(standing) == 1
+
+
+async def test_signing_out_ends_it_quietly(standing: AdminStandIn) -> None:
+    house = House(standing.url)
+    session = await house.open_session(ADMIN_KEY)
+    house.feed.listen()
+    await until(lambda: standing.listeners == 1)
+    await house.close_session(session.id)
+    await until(lambda: not house.feed.live)
+    await house.close()
+
+
+async def test_one_answer_for_all_open_tabs(standing: AdminStandIn) -> None:
+    house = House(standing.url)
+    await house.open_session(ADMIN_KEY)
+    asking = house._any_client()
+    assert asking is not None
+    found = await asyncio.gather(*(house.shared(("overview", 1), lambda: asking.overview(1)) for _ in range(10)))
+    assert len({id(each) for each in found}) == 1
+    assert sum(seen.path == "/admin/overview" for seen in standing.seen) == 1
+    await house.close()

@@ -1,0 +1,113 @@
+// What the control room does in the browser alone: times in the viewer's zone, shortcuts, theme, copying.
+// Loaded before the page is drawn; every page's templates and charts rely on `room`.
+"use strict";
+
+const room = {
+  /** Epoch seconds in the viewer's own zone and manner. */
+  when(seconds, never = "–") {
+    if (seconds == null) return never;
+    const found = new Date(seconds * 1000);
+    const year = found.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+    return found.toLocaleString(undefined, {
+      year, month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+    });
+  },
+
+  /** The same with zone and full date, for the pointer. */
+  exactly(seconds) {
+    return seconds == null ? "" : new Date(seconds * 1000).toLocaleString(undefined, {dateStyle: "full", timeStyle: "long"});
+  },
+
+  /** How long ago, in words that are short. */
+  ago(seconds, never = "–") {
+    if (seconds == null) return never;
+    const passed = Date.now() / 1000 - seconds;
+    const words = new Intl.RelativeTimeFormat(undefined, {numeric: "auto", style: "short"});
+    for (const [unit, size] of [["day", 86400], ["hour", 3600], ["minute", 60]]) {
+      if (Math.abs(passed) >= size) return words.format(-Math.trunc(passed / size), unit);
+    }
+    return "just now";
+  },
+
+  /** What a link under the reverse proxy's sub-path reads. */
+  path: path => (window.path_prefix || "") + path,
+
+  /** Full digits with thousands; a short form for axes. */
+  number: value => Number(value).toLocaleString("en", {maximumFractionDigits: 9}),
+  short: value => Intl.NumberFormat("en", {notation: "compact", maximumSignificantDigits: 3}).format(value),
+
+  turnTheme() {
+    Quasar.Dark.toggle();
+    const chosen = Quasar.Dark.isActive ? "dark" : "light";
+    document.documentElement.dataset.theme = chosen;
+    document.cookie = `theme=${chosen}; path=/; max-age=31536000; samesite=lax`;
+  },
+
+  turnNavigation() {
+    document.body.classList.toggle("nav-open");
+  },
+
+  signOut() {
+    const form = Object.assign(document.createElement("form"), {method: "post", action: room.path("/sign-out")});
+    document.body.append(form);
+    form.submit();
+  },
+
+  help() {
+    const box = document.querySelector("dialog.help");
+    if (box && !box.open) box.showModal();
+  },
+
+  /** Copies what stands beside the button: a field's value or a text. */
+  async copy(event) {
+    const box = event.target.closest(".copies"), field = box.querySelector("input, textarea");
+    const text = field ? field.value : box.querySelector(".copied").textContent;
+    if (navigator.clipboard) await navigator.clipboard.writeText(text);
+    else room.copyOldWay(text, box);
+    Quasar.Notify.create({message: "Copied", timeout: 1500});
+  },
+
+  copyOldWay(text, box) { // over plain HTTP from another machine there is no navigator.clipboard
+    const area = Object.assign(document.createElement("textarea"), {value: text});
+    box.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  },
+};
+
+(() => {
+  let lead = 0; // when "g" was pressed, in ms
+  const typing = found => found.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(found.tagName);
+
+  function pressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") {
+      document.body.classList.remove("nav-open");
+      if (typing(event.target) && !event.target.closest(".q-dialog")) event.target.blur();
+      return;
+    }
+    if (typing(event.target) || document.querySelector(".q-dialog, dialog[open]")) return;
+    const follows = Date.now() - lead < 1500;
+    lead = event.key === "g" && !follows ? Date.now() : 0;
+    if (follows) go(event);
+    else if (event.key === "?") room.help();
+    else if (event.key === "/") focusSearch(event);
+  }
+
+  function go(event) {
+    const link = document.querySelector(`.nav-link[data-go="${CSS.escape(event.key)}"]`);
+    if (link) link.click();
+  }
+
+  function focusSearch(event) {
+    const field = document.querySelector(".room .search input");
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+    field.select();
+  }
+
+  document.addEventListener("keydown", pressed);
+  document.addEventListener("visibilitychange", () => window.emitEvent && emitEvent("visibility", document.hidden));
+})();
