@@ -5,8 +5,9 @@ from typing import Any
 
 from infra.identity.keyring import PREFIX
 from infra.journal import asked, views
-from infra.journal.figures import DAY_US, DayUsage, Figures, added, day_start_us
+from infra.journal.figures import DayUsage, day_start_us
 from infra.journal.line import Filters
+from infra.rollups.figures import DAY_US, Figures, added
 from infra.runtime.call import Call
 from infra.runtime.query import Query
 from infra.store.clock import now_us

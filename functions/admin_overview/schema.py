@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from infra.journal import views
-from infra.journal.figures import Figures, Overview, Period
+from infra.journal.figures import Overview, Period
+from infra.rollups import speeds
+from infra.rollups.figures import Figures
 from infra.runtime.query import Query
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def shown(found: Overview, period_days: int, gateway: "Gateway") -> dict[str, An
 
 
 def _period(period: Period) -> dict[str, Any]:
-    return {**views.figures(period.figures), "active_users": period.active_users}
+    return {**views.figures(period.figures), "active_users": period.active_users, **speeds.shown(period.speeds)}
 
 
 def _named(name: str, groups: list[tuple[str, Figures]]) -> list[dict[str, Any]]:

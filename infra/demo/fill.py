@@ -15,6 +15,7 @@ from infra.demo.world import DAY_US, KEY_NAMES, Person, Sold, people, shop
 from infra.identity.keyring import PREFIX, Keyring
 from infra.ledger.bulk import BATCH, Bulk
 from infra.ledger.operations import OpenUser, Operation
+from infra.rollups.roller import Roller
 from infra.store.clock import SECOND_US, now_us
 from infra.store.database import Store
 from infra.store.ids import new
@@ -84,6 +85,9 @@ async def _fill(store: Store, manifest: Manifest, secrets: Secrets, wish: Wish, 
             done += requests
             say(done, wish.requests)
     await aftermath.settle(store, rng, persons, end_us)
+    roller = Roller(store)
+    while await roller.step():
+        pass
     first = max(persons, key=lambda person: person.weight if person.left_us == end_us else 0)
     ids = [sell.id for sell in sold]
     return Filled(len(persons), len(texts), done, ids, first.name, texts[first.keys[0][0]])

@@ -79,7 +79,7 @@ async def _drop(store: Store) -> None:
         connection = await store.connect_postgres()
         try:
             await connection.execute(f"DROP TABLE IF EXISTS {', '.join((*KEPT, *LEFT_OUT))} CASCADE")
-            await connection.execute("DROP FUNCTION IF EXISTS aethergate_refuse CASCADE")
+            await connection.execute("DROP FUNCTION IF EXISTS aethergate_refuse, aethergate_mark CASCADE")
         finally:
             await connection.close()
     await store.open()

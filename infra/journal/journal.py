@@ -5,8 +5,9 @@ from typing import Any
 
 from infra.identity.names import storable
 from infra.journal import figures
-from infra.journal.figures import DayUsage, Figures, Overview
+from infra.journal.figures import DayUsage, Overview
 from infra.journal.line import LINES, Filters, Line, Page
+from infra.rollups.figures import Figures
 from infra.store.cursor import read_cursor, write_cursor
 from infra.store.database import Store
 
@@ -28,7 +29,7 @@ class Journal:
         """One request; None where there is none of that id."""
         if not storable(request_id):
             return None
-        rows = await self._store.rows(f"{LINES} WHERE r.id = ?", request_id)
+        rows = await self._store.read(f"{LINES} WHERE r.id = ?", request_id)
         return Line.of(rows[0]) if rows else None
 
     async def entries(self, user_id: str | None, cursor: str | None = None, limit: int = 100) -> Page[dict[str, Any]]:
@@ -67,7 +68,7 @@ class Journal:
             conditions = [*conditions, (f"({at}, {id}) < (?, ?)", after)]
         where = " AND ".join(sql for sql, _ in conditions) or "TRUE"
         values = [value for _, some in conditions for value in some]
-        rows = await self._store.rows(
+        rows = await self._store.read(
             f"{select} WHERE {where} ORDER BY {at} DESC, {id} DESC LIMIT {int(limit) + 1}", *values
         )
         if len(rows) <= limit:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from infra.identity.key_columns import works
-from infra.journal.figures import Figures
 from infra.journal.line import Line
 from infra.limits.wire import limits_from_json, limits_to_json
+from infra.rollups.figures import Figures
 from infra.store.clock import SECOND_US, now_us
 from infra.store.models import Key
 from infra.units import money_decimal

@@ -33,7 +33,7 @@ from infra.limits.shared import Amend, Leave, SharedWindows
 from infra.limits.vaults import windows_vault
 from infra.live import running
 from infra.live.live import Live
-from infra.runtime import pulse
+from infra.runtime import pulse, rolling
 from infra.runtime.call import Call
 from infra.runtime.functions import Function, load
 from infra.runtime.relay import Relay
@@ -85,6 +85,7 @@ class Gateway:
         self.app = Router(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pulse: asyncio.Task[None] | None = None
+        self._rolling: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
 
     @classmethod
@@ -121,6 +122,7 @@ class Gateway:
                 await self._share_slots()
             await self.pool.start()
         self._pulse = asyncio.create_task(pulse.beat(self, serving), name="pulse")
+        self._rolling = asyncio.create_task(rolling.roll(self.store), name="rolling") if serving else None
 
     async def _share_limits(self) -> None:
         self._windows = Writer(windows_vault(self.store, self.ledger.instance), lambda _: None, kept=(Amend, Leave))
@@ -153,9 +155,10 @@ class Gateway:
 
     async def stop(self) -> None:
         """Ends what still runs and closes the rooms."""
-        if self._pulse is not None:
-            self._pulse.cancel()
-            await asyncio.wait({self._pulse})
+        for task in (self._pulse, self._rolling):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait({task})
         self.live.hub.close()
         await self.live.watch.stop()
         await self.cut()

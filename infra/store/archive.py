@@ -24,7 +24,10 @@ VERSION = 1
 PAGE = 1_000
 """Rows that are read and written at once."""
 
-KEPT = ("users", "keys", "models", "price_versions", "requests", "entries", "replays", "audit_events")
+KEPT = (
+    *("users", "keys", "models", "price_versions", "requests", "entries", "replays", "audit_events"),
+    *("usage_hours", "usage_days", "speed_days", "rollup_state"),
+)
 """The tables of a backup; whom a row refers to comes first."""
 LEFT_OUT = (
     "schema_migrations",
@@ -34,6 +37,7 @@ LEFT_OUT = (
     "live_boards",
     "live_asks",
     "slot_shares",
+    "rollup_marks",
 )
 """What only means something to the processes that run now; the header has the version of the schema."""
 

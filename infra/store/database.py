@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,9 @@ from tortoise.connection import get_connection
 from tortoise.context import TortoiseContext
 
 from infra.config.database import DatabaseUrl
+from infra.store import steps as beside
 from infra.store.migrate import migrate_postgres, migrate_sqlite
+from infra.store.reader import PAGE, Reader
 
 T = TypeVar("T")
 COMMAND_SECONDS = 5.0
@@ -26,6 +28,7 @@ class Store:
         self.url = url
         self.dialect = url.dialect
         self._context: TortoiseContext | None = None
+        self._reader: Reader | None = None
         self._lane = asyncio.Lock()
         self._writes: set[asyncio.Task[Any]] = set()
 
@@ -80,6 +83,9 @@ class Store:
         if self._context is not None:
             await self._context.close_connections()
             self._context = None
+        if self._reader is not None:
+            await self._reader.close()
+            self._reader = None
 
     async def write(self, work: Callable[[], Awaitable[T]]) -> T:
         """Runs catalogue writes one after the other, to their end even where the caller is cancelled meanwhile:
@@ -100,6 +106,47 @@ class Store:
     async def run(self, sql: str, *values: Any) -> None:
         """One statement with `?` placeholders that changes rows; inside `write`, which keeps them in order."""
         await get_connection(self.connection_name).execute_query(self.placed(sql), list(values))
+
+    async def read(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        """The same for what may take long or be asked often: on SQLite beside Tortoise's one connection."""
+        if self.dialect == "sqlite":
+            return await self._beside().rows(sql, list(values))
+        return await self.rows(sql, *values)
+
+    async def pages(self, sql: str, *values: Any) -> AsyncIterator[list[dict[str, Any]]]:
+        """The rows of a SELECT, however many, some hundred at a time, all of one moment."""
+        if self.dialect == "sqlite":
+            async for page in self._beside().pages(sql, list(values)):
+                yield page
+            return
+        connection = await self.connect_postgres()
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                cursor = await connection.cursor(self.placed(sql), *values)
+                while rows := await cursor.fetch(PAGE):
+                    yield [dict(row) for row in rows]
+        finally:
+            await connection.close()
+
+    def _beside(self) -> Reader:
+        if self._reader is None:
+            self._reader = Reader(self.url.path)
+        return self._reader
+
+    async def change(self, *steps: tuple[str, Sequence[Sequence[Any]]]) -> bool:
+        """One transaction on a connection of its own: each SQL with its rows of values. The first must change exactly
+        one row, else nothing is done and the answer is False: another process was quicker.
+
+        For what is derived from the money tables or thrown away with them, never for money itself. Raises the driver's
+        errors.
+        """
+        if self.dialect == "sqlite":
+            return await asyncio.to_thread(beside.sqlite_steps, self.url.path, steps)
+        connection = await self.connect_postgres()
+        try:
+            return await beside.postgres_steps(connection, [(self.placed(sql), rows) for sql, rows in steps])
+        finally:
+            await connection.close()
 
     def placed(self, sql: str) -> str:
         """The same SQL with this database's placeholders; `?` stands for nothing else in our SQL."""

@@ -1,7 +1,7 @@
 """Sums over the request log are exact integers on both databases, and days are UTC."""
 
-from infra.journal.figures import Figures
 from infra.journal.journal import Journal
+from infra.rollups.figures import Figures
 from tests.infra.journal.conftest import DAY, NOW, Log
 
 HUGE = 4_000_000_000_000_000_000

@@ -127,4 +127,4 @@ async def content(url: str) -> dict[str, list[dict[str, Any]]]:
     from infra.store.archive import KEPT
 
     async with opened(url) as store:
-        return {table: await store.rows(f"SELECT * FROM {table} ORDER BY id") for table in KEPT}
+        return {table: sorted(await store.rows(f"SELECT * FROM {table}"), key=str) for table in KEPT}

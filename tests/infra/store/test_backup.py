@@ -10,9 +10,12 @@ import msgspec
 import pytest
 
 from infra.config.urls import database_url
+from infra.rollups.figures import HOUR_US
+from infra.rollups.roller import Roller
 from infra.store import archive
 from infra.store.archive import BackupRefused
 from infra.store.backup import backup
+from infra.store.clock import now_us
 from infra.store.migrate import migrations
 from infra.store.models import Request, User
 from infra.store.restore import restore
@@ -27,6 +30,8 @@ async def kept(database: str, tmp_path: Path) -> Path:
         await identity.keys.mint(ada, "one")
         for number in range(20):
             await safes.ask(ledger, (ada, bob)[number % 2], f"req_{number}", number + 1)
+        while await Roller(store).step(now_us() + 24 * HOUR_US):
+            pass
         await backup(database_url(database), tmp_path / "kept.backup")
     return tmp_path / "kept.backup"
 
@@ -206,7 +211,14 @@ async def test_a_backup_of_an_older_schema_is_brought_up_to_date(
 ) -> None:
     lines = gzip.decompress(kept.read_bytes()).splitlines(keepends=True)
     lines[0] = msgspec.json.encode({**json.loads(lines[0]), "schema": 1}) + b"\n"
-    end = {**json.loads(lines[-1]), "sha256": hashlib.sha256(b"".join(lines[:-1])).hexdigest()}
+    later = next(place for place, line in enumerate(lines) if line.startswith(b'{"table":"usage_hours"'))
+    del lines[later:-1]  # the sums came with a later schema
+    rows = {
+        table: n
+        for table, n in json.loads(lines[-1])["rows"].items()
+        if not table.startswith(("usage", "speed", "roll"))
+    }
+    end = {**json.loads(lines[-1]), "rows": rows, "sha256": hashlib.sha256(b"".join(lines[:-1])).hexdigest()}
     old = tmp_path / "old.backup"
     old.write_bytes(gzip.compress(b"".join(lines[:-1]) + msgspec.json.encode(end) + b"\n"))
     url = database_url(safes.fresh(request, tmp_path, database_url(database).dialect))

@@ -1,0 +1,27 @@
+"""Keeps the sums of requests up to date while the gateway runs, a little at a time."""
+
+import asyncio
+import logging
+import random
+
+from infra.rollups.roller import Roller
+from infra.store.database import Store
+
+log = logging.getLogger("aethergate.rolling")
+
+EVERY_SECONDS = 5.0
+BREATH_SECONDS = 0.1
+"""Between two steps where there is much to do, as in the first minutes after an upgrade: requests come first."""
+
+
+async def roll(store: Store) -> None:
+    """Until cancelled; of several processes whoever comes first does the work, the others find it done."""
+    roller = Roller(store)
+    more = False
+    while True:
+        await asyncio.sleep(BREATH_SECONDS if more else EVERY_SECONDS * random.uniform(0.7, 1.3))
+        try:
+            more = await roller.step()
+        except Exception:
+            more = False
+            log.exception("the figures are not up to date; they are tried again")
