@@ -1,5 +1,5 @@
--- Sums of ended requests, derived from them and rebuilt from them (docs/design.md, Figures). Times are UTC; hours and days
--- are counted from 1970. Latencies are histograms: {"mark": count}.
+-- Sums of ended requests, derived from them and rebuilt from them: docs/design.md, Figures.
+-- Hours and days are counted from 1970, UTC. Latencies are histograms: {"mark": count}.
 CREATE TABLE usage_hours (
     hour BIGINT NOT NULL,
     model TEXT NOT NULL,
