@@ -1,4 +1,4 @@
--- Sums of ended requests, derived from them and rebuilt from them: docs/design.md, Figures.
+-- Sums of ended requests, derived from them and rebuilt from them: docs/figures.md, Sums.
 -- Hours and days are counted from 1970, UTC. Latencies are histograms: {"mark": count}.
 CREATE TABLE usage_hours (
     hour BIGINT NOT NULL,
