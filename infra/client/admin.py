@@ -5,7 +5,7 @@ Amounts go in as text, Decimal or int and come out exactly, beside an integer `â
 Every method raises ApiError and Unreachable (infra.client).
 """
 
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -44,6 +44,15 @@ class AdminClient(People, Trade, Now):
     async def overview(self, days: int = 1) -> Answer:
         """The figures of the last 1, 7 or 30 days, and of the period before."""
         return await self._door.ask("GET", "/admin/overview", query={"days": days})
+
+    async def series(self, *, step: str = "day", by: str = "none", **more: Any) -> Answer:
+        """Points over time; more: from, to, user, key, model, backend, endpoint (`**{"from": â€¦}`, or from_ and to)."""
+        fields = {name.rstrip("_"): value for name, value in more.items()}
+        return await self._door.ask("GET", "/admin/series", query={"step": step, "by": by, **fields})
+
+    async def rebuild_figures(self) -> Answer:
+        """Sums up the request log anew, in the background."""
+        return await self._door.ask("POST", "/admin/figures/rebuild", body={})
 
     async def config(self) -> Answer:
         """gateway.yaml as it is in force; never a secret."""

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.identity.names import storable
-from infra.journal import figures
+from infra.journal import figures, series
 from infra.journal.figures import DayUsage, Overview
 from infra.journal.line import LINES, Filters, Line, Page
+from infra.journal.series import Asked, Series
 from infra.rollups.figures import Figures
 from infra.store.cursor import read_cursor, write_cursor
 from infra.store.database import Store
@@ -49,6 +50,10 @@ class Journal:
     async def overview(self, days: int, now_us: int) -> Overview:
         """The house over so many UTC days, today's part included, and over as many before them."""
         return await figures.overview(self._store, days, now_us)
+
+    async def series(self, asked: Asked) -> list[Series]:
+        """Points for a chart, the largest groups first."""
+        return await series.series(self._store, asked)
 
     async def usage_of(self, user_id: str, since_us: int) -> list[DayUsage]:
         """A user's requests by day and model, the latest day first."""

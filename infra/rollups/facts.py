@@ -43,6 +43,7 @@ _WHOLE = "CAST(? AS BIGINT)"
 """PostgreSQL does not guess the type of a CASE of parameters alone."""
 
 Part = tuple[str, list[Any]]
+Where = Mapping[str, str | Sequence[str]]
 
 
 def cube_for(names: set[str]) -> Cube | None:
@@ -61,13 +62,13 @@ class Facts:
         by: Sequence[str],
         since_us: int,
         until_us: int,
-        where: Mapping[str, str] | None = None,
+        where: Where | None = None,
         order: str = "",
         limit: int = 0,
     ) -> list[dict[str, Any]]:
         """One row for each group with requests in `since_us` ≤ arrival < `until_us`: the names of `by` and COLUMNS,
         and in `groups_` how many groups there are. `by` and `where`: hour, day (numbers from 1970), model, backend,
-        endpoint, user_id, key_id. `order` and `limit` as in SQL."""
+        endpoint, user_id, key_id; of `where` also several values. `order` and `limit` as in SQL."""
         inner, values = statement(by, since_us, until_us, where or {})
         keys = ", ".join(by)
         sums = ", ".join(f"SUM({name}) AS {name}" for name in COLUMNS)
@@ -78,7 +79,7 @@ class Facts:
         return await self._store.read(sql, *values)
 
 
-def statement(by: Sequence[str], since_us: int, until_us: int, where: Mapping[str, str]) -> Part:
+def statement(by: Sequence[str], since_us: int, until_us: int, where: Where) -> Part:
     """The parts that together hold every request of the period once."""
     cube = cube_for({*by, *where})
     first = last = until_us
@@ -93,28 +94,35 @@ def statement(by: Sequence[str], since_us: int, until_us: int, where: Mapping[st
     return " UNION ALL ".join(sql for sql, _ in parts), [value for _, values in parts for value in values]
 
 
-def _sums(cube: Cube, by: Sequence[str], where: Mapping[str, str], first: int, last: int, until_us: int) -> Part:
+def _sums(cube: Cube, by: Sequence[str], where: Where, first: int, last: int, until_us: int) -> Part:
     """Whole units. The unit that goes on now is summed up to a whole hour, which `_rest` begins at."""
     names = "".join(f"{cube.names[name]} AS {name}, " for name in by)
-    filters = "".join(f" AND {cube.names[name]} = ?" for name in where)
+    filters, values = _filters(cube.names, where)
     sql = (
         f"SELECT {names}{', '.join(COLUMNS)} FROM {cube.table}"
         f" WHERE {cube.unit} >= ? AND {cube.unit} < CASE WHEN {_UNTIL} <= ? THEN {_WHOLE} ELSE {_WHOLE} END{filters}"
     )
     unit = cube.unit_us
-    return sql, [first // unit, until_us, -(-until_us // unit), last // unit, *where.values()]
+    return sql, [first // unit, until_us, -(-until_us // unit), last // unit, *values]
 
 
-def _rest(by: Sequence[str], where: Mapping[str, str], first: int, last: int, until_us: int) -> Part:
+def _rest(by: Sequence[str], where: Where, first: int, last: int, until_us: int) -> Part:
     """What came after the sums end, or after the last whole unit where they go on beyond the period."""
     begin = f"CASE WHEN {_UNTIL} > ? THEN ? WHEN {_UNTIL} > ? THEN {_UNTIL} ELSE ? END"
     condition = f"r.created_us >= ({begin}) AND r.created_us < ?"
     return _log(by, where, condition, [until_us, max(first, last), first, first, until_us])
 
 
-def _log(by: Sequence[str], where: Mapping[str, str], condition: str, values: list[Any]) -> Part:
+def _log(by: Sequence[str], where: Where, condition: str, values: list[Any]) -> Part:
     names = "".join(f"{_OF_A_REQUEST[name]} AS {name}, " for name in by)
     groups = ", ".join(_OF_A_REQUEST[name] for name in by)
-    filters = "".join(f" AND {_OF_A_REQUEST[name]} = ?" for name in where)
+    filters, wanted = _filters(_OF_A_REQUEST, where)
     sql = f"SELECT {names}{SUMS} FROM requests r WHERE {condition} AND {ENDED}{filters}"
-    return sql + (f" GROUP BY {groups}" if by else ""), [*values, *where.values()]
+    return sql + (f" GROUP BY {groups}" if by else ""), [*values, *wanted]
+
+
+def _filters(columns: Mapping[str, str], where: Where) -> Part:
+    """Conditions on these columns, each after an AND."""
+    lists = {name: [value] if isinstance(value, str) else list(value) for name, value in where.items()}
+    sql = "".join(f" AND {columns[name]} IN ({', '.join('?' * len(values))})" for name, values in lists.items())
+    return sql, [value for values in lists.values() for value in values]

@@ -36,6 +36,9 @@ endpoints:
   - {{routes: [POST /admin/session], function: functions.admin_session, access: admin}}
   - {{routes: [GET /admin/users, POST /admin/users], function: functions.admin_users, access: admin}}
   - {{routes: [GET /admin/overview], function: functions.admin_overview, access: admin}}
+  - routes: [GET /admin/series, POST /admin/figures/rebuild]
+    function: functions.admin_figures
+    access: admin
   - {{routes: [GET /admin/requests, "GET /admin/requests/{{id}}"], function: functions.admin_requests, access: admin}}
   - {{routes: [GET /admin/backends, POST /admin/backends/probe], function: functions.admin_backends, access: admin}}
   - routes:

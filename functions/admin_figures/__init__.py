@@ -1,0 +1,5 @@
+"""Figures over time for the owner.
+
+GET /admin/series     ?step=hour|day&by=none|model|user|key|backend&from=&to=&user=&key=&model=: points for charts
+POST /admin/figures/rebuild    sums up the whole log anew
+"""

@@ -1,0 +1,79 @@
+"""Charts over the admin API: every point is there, and all of them together are what was sold."""
+
+from datetime import UTC, datetime, timedelta
+
+from infra.rollups.roller import Roller, state
+from infra.store.clock import SECOND_US, now_us
+from infra.store.models import Request
+from tests.functions.trade.owner import COST, Owner
+
+WRONG = [
+    ("step=week", "step"), ("by=price", "by"), ("from=soon", "from"), ("from=2026-02-02&to=2026-02-01", "from"),
+    ("step=hour&from=2026-01-01&to=2026-03-01", "from"), ("step=day&from=2020-01-01&to=2026-01-01", "from"),
+    ("x=1", "x"),
+]  # fmt: skip
+
+
+async def test_a_chart_has_a_point_for_each_step_and_what_was_sold_in_it(owner: Owner) -> None:
+    key = await owner.running.key()
+    await owner.chat(key)
+    await owner.chat(key)
+    found = await owner.done("GET", "/admin/series?step=hour")
+    [all_] = found["series"]
+    assert (all_["name"], len(all_["points"])) == ("all", 24)
+    assert [point["revenue_nano"] for point in all_["points"]] == [0] * 23 + [2 * COST]
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    assert all_["points"][-1]["at"] in {f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (hour, hour - timedelta(hours=1))}
+    assert found["to"] > all_["points"][-1]["at"]
+
+
+async def test_groups_are_named_as_people_know_them_and_filters_leave_the_rest_out(owner: Owner) -> None:
+    ada, bob = await owner.running.key("ada"), await owner.running.key("bob")
+    for key in (ada, ada, bob):
+        await owner.chat(key)
+    groups = {
+        by: (await owner.done("GET", f"/admin/series?by={by}"))["series"] for by in ("user", "key", "model", "backend")
+    }
+    assert [each["name"] for each in groups["user"]] == ["ada", "bob"]
+    assert [each["name"].partition(" ")[2] for each in groups["key"]] == ["(ada)", "(bob)"]
+    assert [each["name"] for each in groups["model"]] == ["stand-in"]
+    assert [each["name"] for each in groups["backend"]] == ["one"]
+    for found in groups.values():
+        assert sum(point["revenue_nano"] for each in found for point in each["points"]) == 3 * COST
+    [only] = (await owner.done("GET", "/admin/series?by=model&user=bob&model=stand-in"))["series"]
+    assert sum(point["requests"] for point in only["points"]) == 1
+    assert (await owner.done("GET", "/admin/series?by=user&model=other"))["series"] == []
+
+
+async def test_more_than_ten_are_ten_and_the_rest_which_add_up(owner: Owner) -> None:
+    at = now_us()
+    for number in range(14):
+        user = await owner.gateway.ledger.open_user(f"u{number}", 0, actor="test", address="test")
+        await Request.create(
+            id=f"r{number}", state="SETTLED", instance="i", user_id=user.id, key_id="k", endpoint="chat", model="m",
+            status=200, charged=100 + number, created_us=at - number * SECOND_US,
+        )  # fmt: skip
+    found = (await owner.done("GET", "/admin/series?by=user"))["series"]
+    sums = [sum(point["revenue_nano"] for point in each["points"]) for each in found]
+    assert [each["name"] for each in found] == [f"u{number}" for number in range(13, 3, -1)] + ["other"]
+    assert sums == [100 + number for number in range(13, 3, -1)] + [100 + 101 + 102 + 103]
+    assert (found[-1]["id"], found[0]["id"] is None) == (None, False)
+
+
+async def test_a_rebuild_throws_the_sums_away_and_changes_no_figure(owner: Owner) -> None:
+    await owner.chat(await owner.running.key())
+    while await Roller(owner.gateway.store).step(now_us() + 86_400 * SECOND_US):
+        pass
+    before = await owner.done("GET", "/admin/series?step=day&by=model")
+    assert (await state(owner.gateway.store)).rolled_until_us > now_us()
+    await owner.done("POST", "/admin/figures/rebuild", {}, status=202)
+    assert (await state(owner.gateway.store)).rolled_until_us == 0
+    assert await owner.done("GET", "/admin/series?step=day&by=model") == before
+    events = (await owner.done("GET", "/admin/audit-events"))["data"]
+    assert "figures.rebuild" in {event["action"] for event in events}
+
+
+async def test_a_chart_that_cannot_be_understood_is_a_400_that_names_the_field(owner: Owner) -> None:
+    for query, param in WRONG:
+        assert (await owner.refused("GET", f"/admin/series?{query}"))["param"] == param, query
+    assert (await owner.ask("GET", "/admin/series?user=nobody")).status_code == 404
