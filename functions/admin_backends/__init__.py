@@ -1,1 +1,6 @@
-"""GET /admin/backends: every backend with its slots, queue and health; POST /admin/backends/probe looks anew first."""
+"""The servers behind.
+
+GET /admin/backends                   every backend with its slots, queue, health and last hour
+POST /admin/backends/probe            the same, after a look at each of them
+GET /admin/backends/{name}/events     what happened to one of them, newest first
+"""

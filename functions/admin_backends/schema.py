@@ -1,12 +1,14 @@
 """A backend as JSON."""
 
+from dataclasses import asdict
 from typing import Any
 
 from infra.backends.pool import BackendState
 from infra.journal import views
+from infra.journal.recently import Hour
 
 
-def backend(state: BackendState) -> dict[str, Any]:
+def backend(state: BackendState, hour: Hour) -> dict[str, Any]:
     """One backend; `context` is per request, where all its models have the same, `contexts` by model."""
     return {
         **views.backend_brief(state),
@@ -14,10 +16,17 @@ def backend(state: BackendState) -> dict[str, Any]:
         "models": list(state.models),
         "context": state.context,
         "contexts": dict(state.contexts),
+        "loaded": None if state.loaded is None else list(state.loaded),
         "capabilities": list(state.capabilities),
         "last_error": state.last_error,
         "checked_at": views.seconds(state.checked_us),
+        "last_hour": asdict(hour),
         "failures": state.failures,
         "ejected": state.ejected,
         "ejected_until": views.seconds(state.ejected_until_us),
     }
+
+
+def event(row: views.Row) -> dict[str, Any]:
+    """One thing that happened to a backend."""
+    return {"id": row["id"], "at": views.seconds(row["at_us"]), "kind": row["kind"], "why": row["why"]}

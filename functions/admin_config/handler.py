@@ -51,6 +51,7 @@ async def apply(call: Call) -> Response:
     """POST /admin/config/apply."""
     await call.read(Nothing)
     changes = await with_touched(call.gateway.store, await call.gateway.reload())
+    await call.gateway.live.tell_others("apply")
     await call.audit("config.apply", Path(call.gateway.manifest.path).name, None, changes)
     return call.answer({"changes": changes, "overrides": call.gateway.catalogue.overrides()})
 

@@ -72,7 +72,7 @@ def refund(call: Call, said: NewRefund) -> Refund:
 async def moved(call: Call, order: TopUp | Adjustment | Refund) -> dict[str, Any]:
     """Books it, and tells whoever watches. Raises BadRequest, NotFound, Conflict, BillingUnavailable."""
     found = await shown(await call.gateway.ledger.post(order))
-    call.gateway.changed(f"ledger.{found['kind']}", found["username"], call.actor)
+    call.gateway.told.changed(f"ledger.{found['kind']}", found["username"], call.actor)
     return found
 
 

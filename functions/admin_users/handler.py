@@ -34,7 +34,7 @@ async def create(call: Call) -> Response:
     user = await ledger.open_user(
         name, balance, weight=weight, limits_json=limits, actor=call.actor, address=call.address
     )
-    call.gateway.changed("user.create", user.name, call.actor)
+    call.gateway.told.changed("user.create", user.name, call.actor)
     return call.answer(view(user, 0), 201)
 
 

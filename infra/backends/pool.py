@@ -39,6 +39,8 @@ class BackendState:
     context: int | None = None
     """Tokens of context that one request has, where all its models have the same."""
     contexts: Mapping[str, int] = field(default_factory=dict)
+    loaded: tuple[str, ...] | None = None
+    """What is in its memory right now; None where it does not tell."""
     capabilities: tuple[str, ...] = ()
     last_error: str | None = None
     checked_us: int | None = None
@@ -64,7 +66,7 @@ class Pool:
         """Virtual time of the last turn."""
         self._open = False
         self.noted: Callable[[str, str], None] = lambda _backend, _what: None
-        """Told what happened to a backend: failed, ejected, readmitted."""
+        """Told what happened to a backend: up, down, failed, ejected, readmitted."""
         self.sharing: Sharing | None = None
         """Set before the start where other processes send to the same backends."""
 
@@ -115,6 +117,13 @@ class Pool:
     def states(self) -> list[BackendState]:
         """Every backend, in the order of gateway.yaml."""
         return [_state(name, self._stations[name]) for name in self._declared if name in self._stations]
+
+    def why(self, backend: str) -> str | None:
+        """The latest trouble of a backend, one sentence; None where there was none."""
+        station = self._stations.get(backend)
+        if station is None:
+            return None
+        return station.last_error if station.up else station.probe.why
 
     def budget(self, model: str) -> RetryBudget:
         """How many of a model's requests may be tried again."""
@@ -278,6 +287,7 @@ def _state(name: str, station: Station) -> BackendState:
         models=probe.models,
         context=probe.context,
         contexts=probe.contexts,
+        loaded=probe.loaded,
         capabilities=tuple(sorted(probe.capabilities)),
         last_error=station.last_error,
         checked_us=station.checked_us,

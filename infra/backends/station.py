@@ -40,7 +40,7 @@ class Station:
         """Virtual time of its next turn among backends that are equally busy (infra.backends.choice)."""
         self.removed = False
         self.noted: Callable[[str], None] = lambda _: None
-        """Told what happened to it: failed, ejected, readmitted."""
+        """Told what happened to it: up, down, failed, ejected, readmitted."""
         self.returned: Callable[[Station], None] = lambda _: None
         self.look_again = asyncio.Event()
         """Set where the next probe should not wait for its time."""
@@ -200,12 +200,14 @@ class Station:
         """Those who wait elsewhere for the same model may now be served here too."""
         was, self.up = self.up, True
         if was is False:
+            self.noted("up")
             self.returned(self)
 
     def go_down(self) -> None:
         """Nobody is seated here until it is up again; who waits only for it is told now."""
         if self.up is not False:
             self.up = False
+            self.noted("down")
             self.look_again.set()
         self.dismiss(NoBackend("The backend of this model does not answer.", retry_after=self.retry_seconds))
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import httpx
 
-from infra.client.door import Answer, Door
+from infra.client.door import Answer, Door, segment
 from infra.client.now import Now
 from infra.client.people import People
 from infra.client.trade import Trade
@@ -74,6 +74,21 @@ class AdminClient(People, Trade, Now):
         """Every function with its routes, guards, limits and state."""
         return await self._door.ask("GET", "/admin/endpoints")
 
-    async def audit_events(self, limit: int | None = None, cursor: str | None = None) -> Answer:
-        """Who changed what, newest first."""
-        return await self._door.ask("GET", "/admin/audit-events", query={"limit": limit, "cursor": cursor})
+    async def reload_endpoint(self, name: str) -> Answer:
+        """Imports one function anew; 400 where it cannot be, and the one before serves on."""
+        return await self._door.ask("POST", f"/admin/endpoints/{segment(name)}/reload", body={})
+
+    async def audit_events(
+        self,
+        limit: int | None = None,
+        cursor: str | None = None,
+        *,
+        action: str | None = None,
+        actor: str | None = None,
+        target: str | None = None,
+        from_: str | int | None = None,
+        to: str | int | None = None,
+    ) -> Answer:
+        """Who changed what, newest first; `action` as "user.create", or "user" for all of that noun."""
+        query = {"limit": limit, "cursor": cursor, "action": action, "actor": actor, "target": target}
+        return await self._door.ask("GET", "/admin/audit-events", query={**query, "from": from_, "to": to})

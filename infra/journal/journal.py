@@ -7,6 +7,7 @@ from infra.identity.names import storable
 from infra.journal import figures, series
 from infra.journal.figures import DayUsage, Overview
 from infra.journal.line import LINES, Filters, Line, Page
+from infra.journal.recently import Recently
 from infra.journal.series import Asked, Series
 from infra.rollups.figures import Figures
 from infra.store.cursor import read_cursor, write_cursor
@@ -20,6 +21,7 @@ class Journal:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.recently = Recently(store)
 
     async def page(self, filters: Filters, cursor: str | None = None, limit: int = 100) -> Page[Line]:
         """Requests; raises BadRequest for a cursor that is not ours."""
@@ -43,9 +45,16 @@ class Journal:
             return await self._newest(select, [], ("e.created_us", "e.id"), cursor, limit)
         return await self._newest(select, [("e.user_id = ?", (user_id,))], ("e.seq", "e.id"), cursor, limit)
 
-    async def events(self, cursor: str | None = None, limit: int = 100) -> Page[dict[str, Any]]:
-        """The audit log; raises BadRequest for a cursor that is not ours."""
-        return await self._newest("SELECT a.* FROM audit_events a", [], ("a.at_us", "a.id"), cursor, limit)
+    async def events(
+        self, conditions: Sequence[Condition] = (), cursor: str | None = None, limit: int = 100
+    ) -> Page[dict[str, Any]]:
+        """The audit log; `conditions` on `audit_events a`. Raises BadRequest for a cursor that is not ours."""
+        return await self._newest("SELECT a.* FROM audit_events a", conditions, ("a.at_us", "a.id"), cursor, limit)
+
+    async def events_of(self, backend: str, cursor: str | None = None, limit: int = 100) -> Page[dict[str, Any]]:
+        """What happened to a backend; raises BadRequest for a cursor that is not ours."""
+        select = "SELECT b.* FROM backend_events b"
+        return await self._newest(select, [("b.backend = ?", (backend,))], ("b.at_us", "b.id"), cursor, limit)
 
     async def overview(self, days: int, now_us: int) -> Overview:
         """The house over so many UTC days, today's part included, and over as many before them."""

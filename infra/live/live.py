@@ -1,21 +1,24 @@
 """The door of this room: what runs, and the stopping of one request, wherever it runs."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from infra.config.faults import ConfigError
 from infra.errors import GatewayError, NotFound, Stopped
 from infra.identity.names import storable
 from infra.live import running
 from infra.live.events import Hub
 from infra.live.pace import Pace, Sampler
-from infra.live.shared import LOOK_SECONDS, Shared
+from infra.live.shared import LOOK_SECONDS, Ask, Shared
 from infra.live.watch import Watch
 
 if TYPE_CHECKING:
     from infra.runtime.gateway import Gateway
     from infra.runtime.relay import Relay
 
+log = logging.getLogger("aethergate.live")
 FIRST_LOOK_SECONDS = 2.5
 """Whoever looks first waits so long for the boards of the others, which come every second."""
 STOP_PATIENCE_SECONDS = 5.0
@@ -43,6 +46,8 @@ class Live:
         self._shared = Shared(gateway.store, gateway.ledger.instance)
         self._look_until = 0.0
         self._published = False
+        self._done: set[str] = set()
+        """Questions that were heeded and are still there to be read."""
         self.hub = Hub()
         self.pace = Pace()
         self.watch = Watch(self)
@@ -135,17 +140,43 @@ class Live:
 
     async def beat(self) -> None:
         """Once a second in a process among others: does what they ask. Raises the database's errors."""
-        looked, stops = await self._shared.asks()
-        for request_id, how in stops.items():
-            relay = self._gateway.relays.get(request_id)
-            if relay is not None:
-                self._gateway.spawn(self._stop_for(relay, how), name=f"stop-{request_id}")
+        asks = await self._shared.asks()
+        for ask in asks:
+            if ask.id not in self._done:
+                self._heed(ask)
+        self._done &= {ask.id for ask in asks}
+        looked = any(ask.kind == "look" for ask in asks)
         self.hub.look(looked)
         if looked:
             await self._publish()
         elif self._published:
             await self._shared.withdraw()
         self._published = looked
+
+    def _heed(self, ask: Ask) -> None:
+        """Does what another process asks for, as far as it is ours to do, in a task of its own."""
+        request_id = ask.id.partition(":")[2]
+        if ask.kind == "stop" and request_id in self._gateway.relays:
+            self._gateway.spawn(self._stop_for(self._gateway.relays[request_id], ask.body), name=f"stop-{request_id}")
+        elif ask.kind in ("reload", "apply"):
+            self._done.add(ask.id)
+            self._gateway.spawn(self._reload(ask), name=ask.id)
+
+    async def _reload(self, ask: Ask) -> None:
+        try:
+            if ask.kind == "reload":
+                await self._gateway.reload_function(ask.body["endpoint"])
+            else:
+                await self._gateway.reload()
+        except (GatewayError, ConfigError) as error:
+            log.warning("another process has reloaded, this one has not: %s", error)
+        except Exception:
+            log.exception("another process has reloaded, this one has not")
+
+    async def tell_others(self, kind: Literal["reload", "apply"], **body: str) -> None:
+        """What was done here is to be done in all other processes, which they do within about a second."""
+        if not self._gateway.alone and await self._shared.others():
+            await self._shared.tell(kind, body)
 
     async def _publish(self) -> None:
         rates = self._sampler.rates(self.relays())

@@ -6,18 +6,29 @@ seconds or its process is dead, and it is not read any more.
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from infra.ledger.books import OPEN
 from infra.runtime import replies
 from infra.store.clock import SECOND_US, now_us
 from infra.store.database import Store
+from infra.store.ids import new
 
 LOOK_SECONDS = 10
 """An owner who looks is taken to look for so long; asked for again after half of it."""
 BOARD_SECONDS = 4
 """An older board is not read: its process publishes every second or is stuck."""
 STOP_SECONDS = 30
+TOLD_SECONDS = 30
+
+
+class Ask(NamedTuple):
+    """A question of another process."""
+
+    id: str
+    kind: str
+    """look, stop, reload (one function) or apply (gateway.yaml)."""
+    body: dict[str, str]
 
 
 class Shared:
@@ -71,14 +82,25 @@ class Shared:
         """Answers a question."""
         await self._run("UPDATE live_asks SET done_json = ? WHERE id = ?", json.dumps(outcome), f"stop:{request_id}")
 
-    async def asks(self) -> tuple[bool, dict[str, dict[str, str]]]:
-        """Whether another process looks, and the requests that somebody wants stopped, by id."""
-        rows = await self._store.rows(
-            f"SELECT id, kind, instance, body_json FROM live_asks WHERE until_us >= {self._now} AND done_json IS NULL"
+    async def tell(self, kind: str, body: dict[str, str]) -> None:
+        """Asks all the others to do something, each once."""
+        await self._run(
+            "INSERT INTO live_asks (id, kind, instance, body_json, until_us)"
+            f" VALUES (?, ?, ?, ?, {self._now} + {TOLD_SECONDS * SECOND_US})",
+            new(kind),
+            kind,
+            self._instance,
+            json.dumps(body),
         )
-        looked = any(row["kind"] == "look" and row["instance"] != self._instance for row in rows)
-        stops = {row["id"].partition(":")[2]: json.loads(row["body_json"]) for row in rows if row["kind"] == "stop"}
-        return looked, stops
+
+    async def asks(self) -> list[Ask]:
+        """What other processes ask, as long as it is not answered or too old."""
+        rows = await self._store.rows(
+            "SELECT id, kind, body_json FROM live_asks"
+            f" WHERE until_us >= {self._now} AND done_json IS NULL AND instance <> ?",
+            self._instance,
+        )
+        return [Ask(row["id"], row["kind"], json.loads(row["body_json"])) for row in rows]
 
     async def publish(self, board: dict[str, Any]) -> None:
         """What runs here, for those who look."""

@@ -209,7 +209,7 @@ class Call:
             row.error_code, row.error = self.error.code or self.error.type, self.error.message
         self.ask = None
         self.gateway.ledger.journal(row)
-        self.gateway.ended(self, row, None)
+        self.gateway.told.ended(self, row, None)
 
 
 def _decoded(body: bytes, shape: Any) -> Any:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from quart import Quart, Response, request
@@ -62,6 +63,20 @@ def load(endpoint: Endpoint) -> Function:
         return Function(endpoint, None, _sentence(error))
 
 
+async def load_anew(endpoint: Endpoint) -> Function:
+    """The function as its files are now, started. Where that fails, what was imported before stays in its place: others
+    look it up there."""
+    before = _modules(endpoint.function)
+    _forget(endpoint.function)
+    importlib.invalidate_caches()
+    found = load(endpoint)
+    await found.start()
+    if found.app is None:
+        _forget(endpoint.function)
+        sys.modules.update(before)
+    return found
+
+
 def _handle(dotted: str) -> Handle:
     module = importlib.import_module(f"{dotted}.handler")
     found = getattr(module, "handle", None)
@@ -77,8 +92,12 @@ def _handle(dotted: str) -> Handle:
 
 def _forget(dotted: str) -> None:
     """A broken function is imported anew at the next reload."""
-    for name in [name for name in sys.modules if name == dotted or name.startswith(dotted + ".")]:
+    for name in _modules(dotted):
         del sys.modules[name]
+
+
+def _modules(dotted: str) -> dict[str, ModuleType]:
+    return {name: found for name, found in sys.modules.items() if name == dotted or name.startswith(dotted + ".")}
 
 
 def _sentence(error: BaseException) -> str:

@@ -21,21 +21,18 @@ from infra.config.environment import read_env
 from infra.config.loader import load as load_manifest
 from infra.config.objects import Endpoint, Manifest, Secrets
 from infra.config.urls import database_url
-from infra.errors import ShuttingDown
+from infra.errors import BadRequest, NotFound, ShuttingDown
 from infra.identity.identity import Identity
 from infra.journal.journal import Journal
-from infra.ledger.books import RequestRow
 from infra.ledger.ledger import Ledger
-from infra.ledger.operations import Billed
 from infra.ledger.writer import Writer
 from infra.limits.limiter import Limiter
 from infra.limits.shared import Amend, Leave, SharedWindows
 from infra.limits.vaults import windows_vault
-from infra.live import running
 from infra.live.live import Live
+from infra.live.told import Told
 from infra.runtime import pulse, rolling
-from infra.runtime.call import Call
-from infra.runtime.functions import Function, load
+from infra.runtime.functions import Function, load, load_anew
 from infra.runtime.relay import Relay
 from infra.runtime.replays import Recent
 from infra.runtime.router import Router
@@ -47,9 +44,6 @@ from infra.store.models import AuditEvent
 from infra.telemetry.figures import Telemetry
 
 log = logging.getLogger("aethergate.gateway")
-
-NOUNS = {"user": "user", "ledger": "user", "key": "key", "backend": "backend", "request": "user"}
-"""The first word of an action in the audit log → the kind of its event; all others are about the configuration."""
 
 
 class Gateway:
@@ -72,12 +66,13 @@ class Gateway:
         self._windows: Writer | None = None
         self.pool = Pool(manifest.backends)
         self.telemetry = Telemetry()
-        self.pool.noted = self.telemetry.backend_event
         self.functions: list[Function] = []
         self.table = Table()
         self.relays: dict[str, Relay] = {}
         """Requests to models that run now, by id."""
         self.live = Live(self)
+        self.told = Told(self)
+        self.pool.noted = self.told.backend
         self.recent = Recent()
         self.closing = False
         self.url: str | None = None
@@ -218,34 +213,32 @@ class Gateway:
         """What this manifest would change here, counted from the prices in force."""
         return plan(self.manifest, manifest, self.catalogue.prices_in_force())
 
+    async def reload_function(self, name: str) -> Function:
+        """Imports one endpoint's function anew, the others untouched. Raises NotFound, and BadRequest where it cannot
+        be loaded as it is now, but could before: then the one before serves on."""
+        async with self._reloading:
+            place = next((at for at, one in enumerate(self.functions) if one.endpoint.name == name), None)
+            if place is None:
+                raise NotFound(f"There is no endpoint {name[:80]!r} in this process.")
+            before = self.functions[place]
+            fresh = await load_anew(before.endpoint)
+            if fresh.app is None and before.app is not None:
+                raise BadRequest(f"{name} cannot be loaded as it is now ({fresh.error}); the one before serves on.")
+            self.functions[place] = fresh
+            self.table = build(self.functions)
+            await before.stop()
+        log.info("a function was loaded anew", extra={"endpoint": name, "error": fresh.error})
+        return fresh
+
     async def reload(self) -> list[Change]:
         """Reads the file and applies it; a faulty one raises ManifestFaults and changes nothing."""
         manifest = await asyncio.to_thread(self.read_manifest)
         changes = self.changes(manifest)
         await self.apply(manifest)
+        for change in changes:
+            if change.kind == "backend":
+                self.told.diary.note(change.subject, "config", change.text)
         return changes
-
-    # --- what others are told -----------------------------------------------------------------------------------------
-
-    def begun(self, relay: Relay) -> None:
-        """A request to a model is on its way."""
-        self.relays[relay.row.id] = relay
-        if self.live.hub.listening:
-            self.live.hub.tell("request.started", running.asked(relay))
-
-    def ended(self, call: Call, row: RequestRow, billed: Billed | None) -> None:
-        """A request to a model has come to its end, whatever that was."""
-        self.telemetry.ended(row, billed)
-        self.live.pace.ended(row.status, row.output_tokens)
-        if self.live.hub.listening:
-            self.live.hub.tell("request.ended", running.ended(call, row, billed.charged if billed is not None else 0))
-
-    def changed(self, action: str, target: str, actor: str) -> None:
-        """Somebody at the admin API changed something; `action` as in the audit log."""
-        if self.live.hub.listening:
-            noun = action.partition(".")[0]
-            kind = NOUNS.get(noun, "config")
-            self.live.hub.tell(kind, {"action": action, "target": target, "actor": actor})
 
     # --- small things that functions need -----------------------------------------------------------------------------
 
@@ -274,7 +267,7 @@ class Gateway:
             )
 
         await self.store.write(write)
-        self.changed(action, target, actor)
+        self.told.changed(action, target, actor)
 
 
 def _json(value: Any) -> str | None:

@@ -76,6 +76,7 @@ async def _once(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
         await gateway.identity.flush_last_used()
     if count % PRUNE_EVERY == 0:
         await gateway.store.write(replays.prune)
+        await gateway.told.diary.prune()
         if not gateway.alone:
             await windows.prune(gateway.store)
             await forget_the_dead(gateway.store)

@@ -81,7 +81,7 @@ class Relay:
     def start(self) -> None:
         """Begins the work."""
         self._task = self.call.gateway.spawn(self._run(), name=f"relay-{self.call.id}")
-        self.call.gateway.begun(self)
+        self.call.gateway.told.begun(self)
 
     async def plain_response(self) -> Response:
         """The whole answer, after it is settled; raises what went wrong."""
@@ -251,7 +251,7 @@ class Relay:
             row.state, row.basis, row.units_json = "SETTLED", bill.basis, units_json(bill.units)
             row.input_tokens, row.output_tokens = bill.units.input, bill.units.output
             self.billed = await ledger.settle(row, cost_nano(self.offer.price, bill.units))
-        self.call.gateway.ended(self.call, row, self.billed)
+        self.call.gateway.told.ended(self.call, row, self.billed)
 
     def correct_limits(self, units: Units) -> None:
         """The token windows hold what was used instead of what was reserved."""

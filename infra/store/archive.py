@@ -36,6 +36,7 @@ LEFT_OUT = (
     "window_places",
     "live_boards",
     "live_asks",
+    "backend_events",
     "slot_shares",
     "rollup_marks",
 )

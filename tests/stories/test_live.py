@@ -16,6 +16,8 @@ from tests.standins.served import MANIFEST, Served, served, until
 
 LIVE = """
   - {{routes: [GET /admin/live, "POST /admin/live/{{id}}/stop"], function: functions.admin_live, access: admin}}
+  - {{routes: [POST /admin/config/apply], function: functions.admin_config, access: admin}}
+  - {{routes: ["POST /admin/endpoints/{{name}}/reload"], function: functions.admin_endpoints, access: admin}}
   - {{routes: [GET /admin/events], function: functions.admin_events, access: admin}}
   - {{routes: [GET /admin/requests, "GET /admin/requests/{{id}}"], function: functions.admin_requests, access: admin}}
   - {{routes: [GET /admin/audit-events], function: functions.admin_audit_events, access: admin}}
@@ -89,7 +91,7 @@ async def test_an_owner_sees_and_stops_the_requests_of_both_workers(pair: Served
     async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
         found = await _streaming(admin, 8)
         for each in found:
-            stopped = await admin.stop_request(each["id"], "enough")
+            stopped = await admin.stop_live(each["id"], "enough")
             assert (stopped["id"], stopped["output_tokens"], stopped["charged_nano"] > 0) == (each["id"], 2, True)
         errors = [json.loads(line.removeprefix("data: "))["error"] for line in await asyncio.gather(*streams)]
         assert {error["code"] for error in errors} == {"stopped"}
@@ -102,6 +104,16 @@ async def test_an_owner_sees_and_stops_the_requests_of_both_workers(pair: Served
         assert {each["target"] for each in noted} == {each["id"] for each in found}
         assert (await admin.audit(reprice=True))["clean"] is True
         with pytest.raises(ApiError) as refused:
-            await admin.stop_request(found[0]["id"])
+            await admin.stop_live(found[0]["id"])
         assert refused.value.status == 404
         assert (await admin.live())["data"] == []
+
+
+async def test_one_function_and_the_whole_file_are_reloaded_in_both_workers(pair: Served) -> None:
+    async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
+        await admin.reload_endpoint("embeddings")
+        assert len(await pair.event("a function was loaded anew", 2)) == 2
+        await admin.apply()
+        assert len(await pair.event("gateway.yaml applied", 2)) == 2
+        await asyncio.sleep(2.5)  # nobody does it twice
+        assert len([line for line in pair.lines if "gateway.yaml applied" in line["event"]]) == 2

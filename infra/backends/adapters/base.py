@@ -44,6 +44,8 @@ class Probe:
     slots: int | None = None
     """How many requests the server works on at once, where it tells."""
     capabilities: frozenset[str] = frozenset()
+    loaded: tuple[str, ...] | None = None
+    """Models in its memory right now, where the server tells."""
 
 
 class Adapter(ABC):

@@ -54,7 +54,8 @@ class OllamaAdapter(Adapter):
         except GatewayError as error:
             return Probe(up=False, why=error.message)
         contexts = {name: size for name, row in _models(loaded) if (size := tokens(row.get("context_length")))}
-        return Probe(up=True, models=tuple(name for name, _ in _models(tags)), contexts=contexts)
+        names, running = (tuple(name for name, _ in _models(found)) for found in (tags, loaded))
+        return Probe(up=True, models=names, contexts=contexts, loaded=running)
 
 
 def _models(found: Any) -> list[tuple[str, dict[str, Any]]]:

@@ -40,7 +40,9 @@ endpoints:
     function: functions.admin_figures
     access: admin
   - {{routes: [GET /admin/requests, "GET /admin/requests/{{id}}"], function: functions.admin_requests, access: admin}}
-  - {{routes: [GET /admin/backends, POST /admin/backends/probe], function: functions.admin_backends, access: admin}}
+  - routes: [GET /admin/backends, POST /admin/backends/probe, "GET /admin/backends/{{name}}/events"]
+    function: functions.admin_backends
+    access: admin
   - routes:
       - GET /admin/ledger
       - POST /admin/ledger/topups
@@ -49,7 +51,9 @@ endpoints:
       - GET /admin/ledger/audit
     function: functions.admin_ledger
     access: admin
-  - {{routes: [GET /admin/endpoints], function: functions.admin_endpoints, access: admin}}
+  - routes: [GET /admin/endpoints, "POST /admin/endpoints/{{name}}/reload"]
+    function: functions.admin_endpoints
+    access: admin
   - {{routes: [GET /admin/audit-events], function: functions.admin_audit_events, access: admin}}
   - {{routes: [GET /broken], function: functions.there_is_none, access: open}}
 """
