@@ -45,6 +45,8 @@ class PutModel(msgspec.Struct, forbid_unknown_fields=True):
     price: dict[str, str | float | None] = msgspec.field(default_factory=dict)
     """Meter → "1.00/1M", or null for no price of its own."""
     max_output: int | UnsetType | None = UNSET
+    fallback: str | UnsetType | None = UNSET
+    """A model that serves while all backends of this one are gone; null for what gateway.yaml says."""
 
 
 def checked(wanted: PutModel) -> PutModel:
@@ -97,6 +99,7 @@ def view(listed: Listed, *, active: bool = True) -> dict[str, Any]:
         "price_version": listed.price_version,
         "max_output": listed.max_output,
         "context": listed.context,
+        "fallback": listed.fallback,
         "overrides_file": listed.overrides_file,
     }
 

@@ -126,6 +126,7 @@ class Catalogue:
             max_output=_first(own.max_output if own else None, declared.max_output if declared else None),
             context=declared.context if declared is not None else None,
             limits=declared.limits if declared is not None else Limits(),
+            fallback=_first(own.fallback if own else None, declared.fallback if declared else None),
             created_us=self._book.first_us.get(model_id, 0),
         )
 
@@ -159,6 +160,7 @@ class Catalogue:
             price_source=version.source if version else None,
             max_output=offer.max_output,
             context=offer.context,
+            fallback=offer.fallback,
             overrides_file=declared is not None and _differs(offer, declared),
         )
 
@@ -172,6 +174,8 @@ class Catalogue:
                 found.append(f"{model_id}: its backend was set by the owner; the file's does not count")
             if own is not None and own.max_output not in (None, declared.max_output):
                 found.append(f"{model_id}: its max_output was set by the owner; the file's does not count")
+            if own is not None and own.fallback not in (None, declared.fallback):
+                found.append(f"{model_id}: its fallback was set by the owner; the file's does not count")
             said, latest = self._book.from_file.get(place), self._book.latest.get(place)
             if said is None or latest is None or price_list(said) != declared.price:
                 continue
@@ -185,7 +189,13 @@ class Catalogue:
         return {id: price_list(version) for (id, endpoint), version in self._book.latest.items() if not endpoint}
 
     async def put_model(
-        self, model_id: str, targets: tuple[Target, ...], max_output: int | None, price: PriceList | None, actor: str
+        self,
+        model_id: str,
+        targets: tuple[Target, ...],
+        max_output: int | None,
+        price: PriceList | None,
+        actor: str,
+        fallback: str | None = None,
     ) -> Listed:
         """Declares or changes a model, and its price where one is given."""
 
@@ -193,6 +203,7 @@ class Catalogue:
             columns: dict[str, Any] = {
                 "targets_json": msgspec.json.encode([(t.backend, t.upstream, t.weight) for t in targets]).decode(),
                 "max_output": max_output,
+                "fallback": fallback,
                 "active": True,
             }
             if await OwnModel.exists(id=model_id):
@@ -229,12 +240,13 @@ class Catalogue:
         return await PriceVersion.filter(model=model_id).order_by("-created_us", "-version")
 
 
-def _first(*values: int | None) -> int | None:
+def _first(*values: T | None) -> T | None:
     return next((value for value in values if value is not None), None)
 
 
 def _differs(offer: Offer, declared: Model) -> bool:
-    return (offer.targets, offer.price, offer.max_output) != (declared.targets, declared.price, declared.max_output)
+    mine = offer.targets, offer.price, offer.max_output, offer.fallback
+    return mine != (declared.targets, declared.price, declared.max_output, declared.fallback)
 
 
 def _targets(own: OwnModel) -> tuple[Target, ...]:

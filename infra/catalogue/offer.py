@@ -17,6 +17,8 @@ class Offer:
     max_output: int | None = None
     context: int | None = None
     limits: Limits = field(default_factory=Limits)
+    fallback: str | None = None
+    """The model that serves where all its backends are gone."""
     created_us: int = 0
     """When its first price was set, microseconds since 1970."""
 
@@ -35,5 +37,6 @@ class Listed:
     price_source: str | None
     max_output: int | None
     context: int | None
+    fallback: str | None
     overrides_file: bool
     """Something here was set by the owner and differs from gateway.yaml."""

@@ -10,11 +10,17 @@ from infra.config.objects import Manifest
 from infra.config.sections.backends import BACKENDS
 from infra.config.sections.endpoints import ENDPOINTS
 from infra.config.sections.gateway import GATEWAY
-from infra.config.sections.models import MODELS
+from infra.config.sections.models import MODELS, check_fallbacks
 from infra.config.shapes import Field, Shape
 
 NAME = "gateway.yaml"
 VARIABLE = "AETHERGATE_CONFIG"
+
+
+def _check(values: Mapping[str, Any], place: Place) -> tuple[tuple[str, str], ...]:
+    check_fallbacks(place.reading.found.get("models", {}), place.at("models"))
+    return ()
+
 
 MANIFEST = Shape(
     "a manifest (gateway, backends, models, endpoints)",
@@ -25,6 +31,7 @@ MANIFEST = Shape(
         "models": Field(MODELS, "What is sold, by the name that callers use.", default=""),
         "endpoints": Field(ENDPOINTS, "Which function answers which route.", required=True),
     },
+    check=_check,
 )
 
 

@@ -97,6 +97,8 @@ class Model:
     context: int | None = None
     """Tokens of context where the owner states it; else the backend's is shown."""
     limits: Limits = field(default_factory=Limits)
+    fallback: str | None = None
+    """The model that serves where all backends of this one are gone."""
 
 
 @dataclass(frozen=True, slots=True)

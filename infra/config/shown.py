@@ -49,6 +49,7 @@ def show_model(model: Model) -> dict[str, Any]:
         "price": show_prices(model.price),
         "max_output": model.max_output,
         "context": model.context,
+        "fallback": model.fallback,
         "limits": _plain(model.limits),
     }
 

@@ -63,6 +63,7 @@ class Line:
     key_id: str
     endpoint: str
     model: str
+    served_model: str | None
     backend: str | None
     upstream: str | None
     price_id: str | None

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _AS_THEY_ARE = (
-    *("id", "state", "user_id", "username", "key_id", "key_name", "endpoint", "model", "backend", "upstream"),
+    *("id", "state", "user_id", "username", "key_id", "key_name", "endpoint", "model", "served_model"),
+    *("backend", "upstream"),
     *("price_id", "stream", "status", "error_code", "error", "input_tokens", "output_tokens", "basis"),
 )
 _OWNER_ONLY = frozenset(

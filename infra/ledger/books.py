@@ -58,6 +58,8 @@ class RequestRow:
     held_us: int | None = None
     first_byte_us: int | None = None
     finished_us: int | None = None
+    served_model: str | None = None
+    """Where another model served than the one that was asked for; `price_id` is the served one's."""
 
 
 @dataclass(frozen=True, slots=True)

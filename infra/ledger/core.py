@@ -100,6 +100,8 @@ def _progress(operation: Progress, books: Books) -> Result:
     if operation.cost >= row.progress:  # the cost and the units that it is the price of stay together
         row.progress, row.units_json = operation.cost, operation.units_json
         row.input_tokens, row.output_tokens = operation.input_tokens, operation.output_tokens
+    row.price_id = operation.price_id or row.price_id
+    row.served_model = operation.served_model or row.served_model
     row.first_byte_us = row.first_byte_us or operation.first_byte_us
     books.touched_requests.add(row.id)
     return Done()

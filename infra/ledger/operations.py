@@ -40,6 +40,9 @@ class Progress:
     input_tokens: int
     output_tokens: int
     first_byte_us: int | None
+    price_id: str | None = None
+    """Of the model that serves, where that is not the one that was held for."""
+    served_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

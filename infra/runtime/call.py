@@ -11,7 +11,6 @@ from quart import Response
 from infra.config.objects import Deadlines, Endpoint
 from infra.errors import BadRequest, GatewayError, ModelNotAllowed
 from infra.identity.caller import Caller
-from infra.ledger.ledger import too_low
 from infra.limits.limiter import Ticket
 from infra.metering.ask import Ask, Reading
 from infra.metering.bounds import Bounds, output_cap
@@ -19,6 +18,7 @@ from infra.runtime import replies
 from infra.runtime.counter import RequestCounter
 from infra.runtime.intake import Intake
 from infra.runtime.record import draft
+from infra.runtime.refusal import unaffordable
 from infra.runtime.relay import Relay
 from infra.runtime.subjects import model_subjects
 from infra.store.clock import now_us
@@ -132,9 +132,13 @@ class Call:
     async def afford(self, offer: "Offer", ask: Ask) -> None:
         """Counts the request in the model's own limits and refuses at once what the balance cannot pay; pins nothing
         yet. Raises RateLimited, BalanceTooLow."""
+        self._bounds = await self.affordable(offer, ask)
+
+    async def affordable(self, offer: "Offer", ask: Ask) -> Bounds:
+        """The same for any model that may serve: what it can cost at most."""
         if self.ticket is not None:
             await self.ticket.join(model_subjects(offer, self.user))
-        bounds = Bounds(offer.price, ask.prompt_bound, self._cap(offer, ask), ask.answers)
+        bounds = self.bounds(offer, ask)
         ledger, user = self.gateway.ledger, self.user.user_id
         money = await ledger.money(user)
         if money.free < bounds.want():
@@ -142,13 +146,12 @@ class Call:
             bounds = await self._refined(offer, ask, bounds)
             money = await ledger.money(user, fresh=True)
         if money.balance < bounds.least():
-            error = too_low(bounds.least(), money.free)
-            bought = bounds.output_for(money.free)
-            error.message += (
-                f" That would buy {bought:,} tokens of output after this prompt ({bounds.prompt:,} tokens)."
-            )
-            raise error
-        self._bounds = bounds
+            raise unaffordable(bounds, money.free)
+        return bounds
+
+    def bounds(self, offer: "Offer", ask: Ask) -> Bounds:
+        """What this model can cost at most, by the prompt's bytes."""
+        return Bounds(offer.price, ask.prompt_bound, self._cap(offer, ask), ask.answers)
 
     async def _refined(self, offer: "Offer", ask: Ask, bounds: Bounds) -> Bounds:
         adapter = self.gateway.pool.adapter(offer.targets[0].backend)

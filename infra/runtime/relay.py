@@ -55,7 +55,7 @@ class Relay:
 
     def __init__(self, call: "Call", offer: "Offer", ask: Ask, reading: Reading, bounds: Bounds) -> None:
         self.call, self.offer, self.ask, self.bounds = call, offer, ask, bounds
-        self.meter = Meter(ask, reading, bounds)
+        self.meters, self.meter = reading.meters, Meter(ask, reading, bounds)
         self.row: RequestRow = draft(call, offer.id, ask.stream)
         self.row.price_id = offer.price_id
         self.first_byte_us: int | None = None
@@ -75,6 +75,11 @@ class Relay:
     def bind(self, bounds: Bounds) -> None:
         """Other bounds, where the balance buys less than was asked for."""
         self.bounds = self.meter.bounds = bounds
+
+    def serve(self, offer: "Offer", bounds: Bounds) -> None:
+        """Another model serves than the one that was asked for, at its own price."""
+        self.offer, self.row.served_model, self.row.price_id = offer, offer.id, offer.price_id
+        self.bind(bounds)
 
     # --- the response -------------------------------------------------------------------------------------------------
 
@@ -106,6 +111,8 @@ class Relay:
         found = {}
         if self.sending.limited:
             found["x-aethergate-limited"] = "balance"
+        if self.row.served_model is not None:
+            found["x-aethergate-fallback"] = self.row.served_model
         if self.sending.ignored:
             found["x-aethergate-ignored"] = ", ".join(_sayable(self.sending.ignored))
         return found
@@ -286,4 +293,5 @@ class Relay:
         self._checkpointed = self.meter.pieces
         units = self.meter.so_far()
         cost = cost_nano(self.offer.price, units)
-        return Progress(self.call.id, cost, units_json(units), units.input, units.output, self.first_byte_us)
+        served = self.row.price_id, self.row.served_model
+        return Progress(self.call.id, cost, units_json(units), units.input, units.output, self.first_byte_us, *served)

@@ -15,12 +15,17 @@ from infra.backends.queue import Rank
 from infra.backends.reply import Reply
 from infra.errors import GatewayError, NoBackend, RateLimited, Unavailable
 from infra.limits.limiter import Ticket
+from infra.metering.bounds import Bounds
 from infra.runtime.counter import RequestCounter
+from infra.runtime.refusal import unaffordable
 
 if TYPE_CHECKING:
     from infra.backends.seat import Seat
+    from infra.catalogue.offer import Offer
     from infra.config.objects import Target
     from infra.runtime.relay import Relay
+
+FALLBACKS_MAX = 8
 
 
 class Sending:
@@ -36,17 +41,32 @@ class Sending:
         self.limited = False
         """The balance did not buy what was asked for: `max_tokens` was lowered."""
         self.ignored: tuple[str, ...] = ()
+        self._held: int | None = None
+        """Nano-units, once they are."""
+        self._fallbacks = self._chain() if relay.offer.fallback is not None else []
         self.place: tuple[int, float] | None = None
         """Position in the queue and seconds to go, while waiting there."""
 
     async def reply(self) -> Reply:
         """The backend's answer, of which nothing was read yet. Raises what can come before its first byte."""
+        while True:
+            try:
+                return await self._reply()
+            except NoBackend:
+                if not self._fallbacks:
+                    raise
+                self.release()
+                await self._fall_back(self._fallbacks.pop(0))
+
+    async def _reply(self) -> Reply:
+        """From the backends of the model that serves now."""
         relay = self._relay
         relay.call.gateway.pool.budget(relay.offer.id).request()
         self._refuse_fields()
         left = list(relay.offer.targets)
         await self._sit(left)
-        await self._hold()
+        if not self.in_books:
+            await self._hold()
         while True:
             assert self.seat is not None
             try:
@@ -59,6 +79,32 @@ class Sending:
                 self.release()
                 self.sent = False
                 await self._sit_again(left, error)
+
+    async def _fall_back(self, offer: "Offer") -> None:
+        """Another model serves: what it can cost, and whether that can be paid, is found anew. Raises RateLimited,
+        BalanceTooLow."""
+        relay, call = self._relay, self._relay.call
+        if self._held is None:
+            bounds = await call.affordable(offer, relay.ask)
+        else:
+            bounds = call.bounds(offer, relay.ask)
+            if self._held < bounds.least():
+                raise unaffordable(bounds, self._held)
+            bounds = self._within(bounds, self._held)
+        relay.serve(offer, bounds)
+        call.gateway.telemetry.fell_back(relay.row.model, offer.id)
+
+    def _chain(self) -> "list[Offer]":
+        """The models that may serve where this one's backends are gone, as far as the caller may use them here."""
+        relay, found = self._relay, list["Offer"]()
+        allowed, following = relay.call.user.models, relay.offer.fallback
+        while following is not None and (allowed is None or following in allowed):
+            try:
+                found.append(relay.call.gateway.catalogue.offer(following, relay.call.endpoint, relay.meters))
+            except GatewayError:
+                break  # not sold at this endpoint
+            following = found[-1].fallback if len(found) < FALLBACKS_MAX else None
+        return found
 
     def release(self) -> None:
         """Gives the slot back; idempotent."""
@@ -78,7 +124,9 @@ class Sending:
         caller, pool = self._relay.call.user, self._relay.call.gateway.pool
         prefix = prefix_of(self._relay.ask) if len(targets) > 1 else None
         rank = Rank.OWNER if caller.owner else Rank.FAIR
-        self.seat = await pool.seat(targets, caller.user_id, caller.weight, self._told, rank, prefix=prefix)
+        self.seat = await pool.seat(
+            targets, caller.user_id, caller.weight, self._told, rank, prefix=prefix, spare=bool(self._fallbacks)
+        )
         self.place = None
         self._relay.call.client_seconds = self.seat.adapter.backend.deadlines.client
 
@@ -93,10 +141,16 @@ class Sending:
             await self._reserve(relay.call.ticket, self.seat)
         relay.row.backend, relay.row.upstream = self.seat.target.backend, self.seat.target.upstream
         self.in_books = True  # from here on they may know this request, whatever comes back
-        held = await relay.call.gateway.ledger.hold(relay.row, relay.bounds.want(), relay.bounds.least())
-        if held.limited:
-            self.limited = True
-            relay.bind(replace(relay.bounds, output=relay.bounds.output_for(held.amount)))
+        # A hold cannot grow: it is for the dearest of the models that may come to serve.
+        wants = [relay.bounds.want(), *(relay.call.bounds(other, relay.ask).want() for other in self._fallbacks)]
+        held = await relay.call.gateway.ledger.hold(relay.row, max(wants), relay.bounds.least())
+        self._held = held.amount
+        relay.bind(self._within(relay.bounds, held.amount))
+
+    def _within(self, bounds: Bounds, held: int) -> Bounds:
+        """With as much output as the hold pays for."""
+        self.limited = held < bounds.want()
+        return replace(bounds, output=bounds.output_for(held)) if self.limited else bounds
 
     async def _reserve(self, ticket: Ticket, seat: "Seat") -> None:
         """By the bound of a byte per token; where a limit has no room for that, by the backend's own count."""

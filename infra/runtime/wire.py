@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXPOSED = ", ".join(
     ["x-request-id", "openai-processing-ms", "retry-after", "x-should-retry"]
     + [f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")]
-    + [f"x-aethergate-{name}" for name in ("cost", "balance", "limited", "ignored")]
+    + [f"x-aethergate-{name}" for name in ("cost", "balance", "limited", "ignored", "fallback")]
 )
 
 

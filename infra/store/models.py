@@ -55,8 +55,10 @@ class OwnModel(Model):
 
     id = fields.CharField(200, primary_key=True)
     targets_json = fields.TextField()
-    """[["backend", "upstream"], …]"""
+    """[["backend", "upstream", weight], …]"""
     max_output = fields.IntField(null=True)
+    fallback = fields.CharField(200, null=True)
+    """The model that serves where all its backends are gone; null: what gateway.yaml says."""
     active = fields.BooleanField(default=True)
     created_us = fields.BigIntField()
 
@@ -117,6 +119,8 @@ class Request(Model):
     held_us = fields.BigIntField(null=True)
     first_byte_us = fields.BigIntField(null=True)
     finished_us = fields.BigIntField(null=True)
+    served_model = fields.CharField(200, null=True)
+    """Where another model served than the one that was asked for: its fallback."""
 
     class Meta:
         table = "requests"

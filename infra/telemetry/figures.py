@@ -43,6 +43,7 @@ class Telemetry:
             "backend",
             "what",
         )
+        self._fallbacks = self._counter("fallbacks", "Requests that another model served", "model", "served")
         self._backend_queued = self._gauge("backend_queued", "Requests waiting for a slot", "backend")
 
     def _counter(self, name: str, help: str, *labels: str) -> Counter:
@@ -91,6 +92,10 @@ class Telemetry:
         self._tokens.labels(row.model, "output").inc(row.output_tokens)
         self._charged.labels(row.model, row.basis).inc(billed.charged)
         self._shortfall.labels(row.model).inc(billed.shortfall)
+
+    def fell_back(self, model: str, served: str) -> None:
+        """Another model serves, because the backends of the one that was asked for are gone."""
+        self._fallbacks.labels(model, served).inc()
 
     def backend_event(self, backend: str, what: str) -> None:
         """A request failed there or was tried again elsewhere; the backend was ejected or readmitted."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from infra.config import fallbacks
 from infra.config.faults import Place, did_you_mean
 from infra.config.kinds import Either, Leaf, Many
 from infra.config.leaves import PRICE, whole, word
@@ -64,6 +65,22 @@ WEIGHTED = Shape(
 ANY_TARGET = Either(single=TARGET, pairs=WEIGHTED)
 
 
+def _fallback(value: Scalar, place: Place) -> str:
+    place.reading.taken[place.where] = value
+    return value.text
+
+
+FALLBACK = Leaf("a name under `models:`", _fallback, ID.shape)
+
+
+def check_fallbacks(models: Mapping[str, Model], place: Place) -> None:
+    """Notes what is wrong with them, once all models are read."""
+    for name, model in models.items():
+        here = place.at(name).at("fallback")
+        if model.fallback is not None and (wrong := fallbacks.fault(name, model.fallback, models)):
+            here.fault(place.reading.taken[here.where].line, wrong)
+
+
 def _model(name: str, values: Mapping[str, Any]) -> Model:
     targets = values["backend"]
     more = {key: value for key, value in values.items() if key != "backend"}
@@ -82,6 +99,9 @@ MODEL = Shape(
         "price": Field(PRICES, "What it costs; each endpoint needs the meters that it uses.", required=True),
         "max_output": Field(_TOKENS, "Most tokens of one answer. Default: what the caller asks for, else 4,096."),
         "context": Field(_TOKENS, "Tokens of context. Default: what the backend says."),
+        "fallback": Field(
+            FALLBACK, "A model that serves, at its own price, while all backends of this one are gone. Default none."
+        ),
         "limits": Field(MODEL_LIMITS, "Limits per key of this model alone, beside the endpoint's."),
     },
 )

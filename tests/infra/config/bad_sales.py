@@ -23,6 +23,18 @@ BAD_SALES = [
         "unknown backend", f"backend: bx/n\n{PRICE}", 5, ".backend", 'no backend "bx"; did you mean "box"?', False
     ),
     _bad_model("backend alone", f"backend: box\n{PRICE}", 5, ".backend", "is not backend/its own name"),
+    _bad_model(
+        "unknown fallback", f"backend: box/n\n{PRICE}\nfallback: mm", 7, ".fallback", 'did you mean "m"?', False
+    ),
+    _bad_model("itself as fallback", f"backend: box/n\n{PRICE}\nfallback: n", 7, ".fallback", "circle: n → n", False),
+    _bad_model(
+        "fallback without a price",
+        f"backend: box/n\n{PRICE[:-1]}, image: 1/1}}\nfallback: m",
+        7,
+        ".fallback",
+        '"m" has no price for image, which n has',
+        False,
+    ),
     _bad_model("no own name", f"backend: box/\n{PRICE}", 5, ".backend", "is not backend/its own name"),
     _bad_model("no backends", f"backend: []\n{PRICE}", 5, ".backend", "an empty list"),
     _bad_model("unknown in list", f"backend: [box/n, by/n]\n{PRICE}", 5, ".backend[1]", 'no backend "by"', False),

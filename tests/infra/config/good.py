@@ -27,6 +27,7 @@ GOOD = {
         "limits: {requests: 1/s, tokens: 1M/d, concurrent: 2, total: {requests: 5/h}}"
     ),
     "targets with weights": model("backend: [box/n, {to: box/o, weight: 3}]\nprice: {input: 1/1M}"),
+    "a fallback": model("backend: box/n\nprice: {input: 1/1M}\nfallback: m"),
     "an input price alone, models: all": model("backend: box/n\nprice: {input: 1/1M}"),
     "an endpoint with its own prices": endpoint(
         f'routes: [POST /lab/chat, "GET /lab/{{id}}", "GET /lab/x/{{id:path}}"]\n{CHAT}\nname: lab\n'
