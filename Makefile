@@ -14,8 +14,8 @@ run: $(VENV)/.installed-run  ## start the API on :8000 and the control room on :
 	@$(BIN)/aethergate init
 	@exec $(BIN)/aethergate up $(ARGS)
 
-test: $(VENV)/.installed-test  ## run every test (ARGS="-k ledger")
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.installed-test  ## run every test, several at once (ARGS="-k ledger", ARGS="-n0 -s" for one at a time)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 simulate: $(VENV)/.installed-test  ## thousands of seeds of the money simulator (ARGS="--seeds 20000")
 	$(BIN)/python -m tests.simulate $(ARGS)

@@ -1,5 +1,6 @@
 """Fixtures that every test folder may use."""
 
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -14,6 +15,13 @@ __all__ = ["database", "llama", "postgres_server", "postgres_url"]
 # A busy machine is no fault of the code: examples have no deadline of their own.
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: one more than there are cores, since most tests wait for processes; each worker has a PostgreSQL and a
+    model of its own, so not without end."""
+    return min((os.cpu_count() or 1) + 1, 6)
 
 
 @pytest.fixture(scope="session")
