@@ -104,12 +104,9 @@ class Ledger:
         self.started_us = now_us()
         vault = SqliteVault(store.url.path) if store.dialect == "sqlite" else PostgresVault(store)
         self._spool_folder, self._spool_prefix = _spool_place(store)
+        spool = Spool(self._spool_folder / f"{self._spool_prefix}{instance}")
         self.writer = Writer(
-            vault,
-            self._changed,
-            kept=(Settle, Void),
-            dropped=(Progress, Renew, Recover),
-            spool=Spool(self._spool_folder / f"{self._spool_prefix}{instance}"),
+            vault, self._changed, kept=(Settle, Void), dropped=(Progress, Recover), ahead=(Renew,), spool=spool
         )
         self._money: dict[str, Money] = {}
         self._freed = asyncio.Event()

@@ -40,7 +40,8 @@ class Order:
 class Writer:
     """Owns the vault. `start`, then `submit`; `stop` writes what waits and ends.
 
-    `kept` operations wait for the database however long it takes, `dropped` ones come again by themselves.
+    `kept` operations wait for the database however long it takes, `dropped` ones come again by themselves, `ahead` ones
+    do not wait in line: they concern nothing that stands there.
     """
 
     def __init__(
@@ -49,14 +50,17 @@ class Writer:
         changed: Callable[[dict[str, tuple[int, int]]], None],
         kept: tuple[type[Any], ...] = (),
         dropped: tuple[type[Any], ...] = (),
+        ahead: tuple[type[Any], ...] = (),
         spool: Spool | None = None,
     ) -> None:
         self._vault = vault
         self._spool = spool
-        self._kept, self._dropped = kept, dropped
+        self._kept, self._dropped, self._ahead = kept, dropped, ahead
         self._changed = changed
         """Called after each commit with (balance, held) of the accounts that it touched."""
         self._waiting: deque[Order] = deque()
+        self._hurried: deque[Order] = deque()
+        """What goes to the head of the line as soon as no commit of that head is under way."""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -99,12 +103,14 @@ class Writer:
             answer.set_exception(BillingUnavailable("The ledger is closed."))
             answer.exception()  # read once, so that a dropped future does not warn
         else:
-            self._waiting.append(Order(operation, answer))
+            line = self._hurried if isinstance(operation, self._ahead) else self._waiting
+            line.append(Order(operation, answer))
             self._wake.set()
         return answer
 
     async def _run(self) -> None:
         while True:
+            self._let_ahead()
             if not self._waiting:
                 if self._stopping:
                     return
@@ -115,6 +121,13 @@ class Writer:
             orders = list(islice(self._waiting, BATCH_MAX))
             if await self._commit(orders) is not None:
                 await self._one_by_one(len(orders))
+
+    def _let_ahead(self) -> int:
+        """How many went to the head of the line: a lease does not wait for a long line of bills."""
+        count = len(self._hurried)
+        self._waiting.extendleft(reversed(self._hurried))
+        self._hurried.clear()
+        return count
 
     async def _commit(self, orders: Sequence[Order]) -> Exception | None:
         """Writes the first of the line and answers them, or returns what went wrong: then nothing is written."""
@@ -151,15 +164,17 @@ class Writer:
         if not await self._reconnect():
             await self._put_off(count)
             return
-        for left in range(count, 0, -1):
+        while count > 0:
+            count += self._let_ahead()
             error = await self._commit([self._waiting[0]])
             if isinstance(error, self._vault.impossible):
                 # The database is there and says no to this one alone: it would block all others for ever.
                 log.error("this operation can never be written: %r", self._waiting[0].operation)
                 _fail(self._waiting.popleft())
             elif error is not None:
-                await self._put_off(left)
+                await self._put_off(count)
                 return
+            count -= 1
 
     async def _reconnect(self) -> bool:
         try:

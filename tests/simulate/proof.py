@@ -60,7 +60,7 @@ def check_request(tables: Tables, id: str, truth: Truth) -> None:
     demand(row.refunded == refunds <= row.charged, f"{row}: refunds {refunds}")
 
 
-def at_the_end(tables: Tables, truth: Truth, *, cut_off: bool) -> None:
+def at_the_end(tables: Tables, truth: Truth, bereft: set[str]) -> None:
     """After the last process has had the time to clear up."""
     for id in tables.accounts:
         check_account(tables, id)
@@ -71,7 +71,7 @@ def at_the_end(tables: Tables, truth: Truth, *, cut_off: bool) -> None:
         demand(id in tables.requests, f"a client saw {id} finish, nobody else did")
         row = tables.requests[id]
         # Of one that could not renew its lease another one bills the last checkpoint, or nothing where there was none.
-        if not cut_off or row.error_code != "gateway_died":
+        if row.instance not in bereft or row.error_code != "gateway_died":
             demand(row.state == "SETTLED" or cost == 0, f"a client saw {id} finish: {row}")
             demand(row.charged + row.shortfall == cost, f"{id} cost {cost}: {row}")
     for id, amount in truth.posted.items():

@@ -18,7 +18,7 @@ from infra.ledger.operations import Opened, OpenUser, Post, Posted, Recover
 from tests.simulate.loop import VirtualLoop
 from tests.simulate.process import Live, Process, reach
 from tests.simulate.proof import Truth, at_the_end, demand
-from tests.simulate.world import POISON, Faults, World
+from tests.simulate.world import POISON, SICK, Faults, World
 
 USERS = ("user_a", "user_b", "user_c")
 CALM_SECONDS = 90.0
@@ -84,9 +84,9 @@ class _Story:
             for who in range(2 if two else 1)
         ]
         self.count = 0
-        outages = self.world.faults.outages
-        self.cut_off = two and any(who is not None and end - begin > 5 for begin, end, who in outages)
-        """Whether one process could not reach the database for so long that the other took it for dead."""
+        faults = self.world.faults
+        self.sick = faults.fail >= SICK or bool(faults.outages)
+        """Whether the database is so bad that a living process may fail to renew its lease."""
 
     def _faults(self) -> Faults:
         rare = self.random.choice([0.0, 0.0, 0.02, 0.1])
@@ -113,7 +113,8 @@ class _Story:
             for process in self.processes:
                 process.stop()
             await asyncio.gather(*lives)
-        at_the_end(self.world.tables, self.truth, cut_off=self.cut_off)
+        demand(self.sick or not self.world.lapsed, f"leases ran out: {self.world.lapsed}")
+        at_the_end(self.world.tables, self.truth, self.world.bereft if len(lives) == 2 else set())
         deaths = sum(process.deaths - 1 for process in self.processes)
         return Told(self.seed, len(lives), self.world.commits, self.count, len(self.truth.finished), deaths)
 

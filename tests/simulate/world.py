@@ -9,9 +9,11 @@ from typing import Any
 
 from infra.ledger import batch
 from infra.ledger.books import OPEN, Account, AuditRow, Books, EntryRow, RequestRow
-from infra.ledger.operations import Operation, Post, Result
+from infra.ledger.operations import Operation, Post, Recover, Result
 from infra.ledger.vault import LEASE_SECONDS
 
+SICK = 0.1
+"""From this share of failing commits on a process may fail to renew its lease in time."""
 POISON = "no database can write this"
 
 
@@ -59,6 +61,11 @@ class World:
         self.random, self.faults = random, faults
         self.tables = Tables()
         self.commits = 0
+        self.lapsed: set[str] = set()
+        """Processes that lived on after their lease had run out: others had to take them for dead."""
+        self.bereft: set[str] = set()
+        """Processes whose requests others ended while nothing of theirs, a spool neither, could reach the database."""
+        self._outages = faults.outages
         self._safe = self.tables.copy()
         """What is on the disk; the rest of the tables a power cut takes away."""
 
@@ -70,6 +77,12 @@ class World:
     def away(self, who: int) -> bool:
         """Whether nothing of this process gets through at the moment."""
         return any(begin <= self.now < end and whose in (None, who) for begin, end, whose in self.faults.outages)
+
+    def _troubled(self, instance: str) -> bool:
+        """Whether a process, and the one that came after it, may have failed to reach the database for a lease."""
+        who, since = int(instance.split("_")[1]), self.now - LEASE_SECONDS
+        away = any(begin <= self.now and end >= since and whose in (None, who) for begin, end, whose in self._outages)
+        return away or self.faults.fail >= SICK
 
     def power_cut(self) -> None:
         """What did not have to reach the disk is gone."""
@@ -89,6 +102,7 @@ class World:
         if any(isinstance(operation, Post) and operation.reason == POISON for operation in operations):
             raise Impossible(POISON)
         books = self.load(batch.needs(operations))
+        self._note_the_bereft(operations)
         results = batch.decide(operations, books)
         self.commits += 1
         tables = self.tables
@@ -99,10 +113,20 @@ class World:
         tables.accounts |= {id: books.accounts[id] for id in (*books.new_accounts, *books.touched_accounts)}
         tables.requests |= {id: books.requests[id] for id in books.touched_requests}
         for lease in batch.renewals(operations):
+            if tables.leases.get(lease.instance, self.now) < self.now:
+                self.lapsed.add(lease.instance)
             tables.leases[lease.instance] = self.now + LEASE_SECONDS
         if batch.durable(operations):
             self._safe = tables.copy()
         return results, books
+
+    def _note_the_bereft(self, operations: Sequence[Operation]) -> None:
+        for operation in operations:
+            row = self.tables.requests.get(operation.request_id) if isinstance(operation, Recover) else None
+            if row is None or row.state not in OPEN or self.tables.leases.get(row.instance, self.now) >= self.now:
+                continue
+            if self._troubled(row.instance):
+                self.bereft.add(row.instance)
 
     async def rows(self, who: int, sql: str, *values: Any) -> list[dict[str, Any]]:
         """The one SELECT that a ledger asks by itself: open requests of the dead."""
