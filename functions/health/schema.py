@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 def wrongs(gateway: "Gateway") -> list[str]:
     """One sentence for everything that is not as it should be."""
     found = []
-    if gateway.closing:
+    if gateway.draining:
         found.append("The gateway is shutting down.")
     if not gateway.ledger.writer.healthy:
         found.append("The ledger cannot be written: new requests to models are refused.")
@@ -20,7 +20,7 @@ def wrongs(gateway: "Gateway") -> list[str]:
 
 def ready(gateway: "Gateway") -> bool:
     """Whether new requests can be served: the ledger writes and nobody is shutting down."""
-    return gateway.ledger.writer.healthy and not gateway.closing
+    return gateway.ledger.writer.healthy and not gateway.draining
 
 
 def report(gateway: "Gateway") -> dict[str, Any]:

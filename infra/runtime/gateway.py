@@ -74,6 +74,7 @@ class Gateway:
         self.told = Told(self)
         self.pool.noted = self.told.backend
         self.recent = Recent()
+        self.draining = False
         self.closing = False
         self.url: str | None = None
         self.started_us = now_us()
@@ -130,8 +131,9 @@ class Gateway:
         await self.pool.sharing.start()
 
     def drain(self) -> None:
-        """Takes no new work; what runs goes on, but for the streams of events, which would never end by themselves."""
-        self.closing = True
+        """Not ready for others to send work to; what runs goes on, and so does what still comes on open connections.
+        Streams of events would never end by themselves."""
+        self.draining = True
         self.live.hub.close()
 
     async def finished(self, timeout: float) -> bool:
@@ -143,8 +145,8 @@ class Gateway:
         return not self._tasks
 
     async def cut(self) -> None:
-        """Ends what still runs: streams get an error event and are billed as far as they came."""
-        self.closing = True
+        """Takes no new work and ends what runs: streams get an error event and are billed as far as they came."""
+        self.draining = self.closing = True
         because = ShuttingDown("The gateway is restarting.")
         await asyncio.gather(*(relay.leave(because=because) for relay in list(self.relays.values())))
 

@@ -11,7 +11,7 @@ Guard = Callable[[Call], Awaitable[None]]
 
 
 async def not_closing(call: Call) -> None:
-    """No new work while the gateway drains: 503 `shutting_down`."""
+    """No new work once what runs is being ended: 503 `shutting_down`."""
     if call.gateway.closing:
         raise ShuttingDown("The gateway is restarting, please try again.", retry_after=2)
 

@@ -1,12 +1,16 @@
 """The socket that the gateway listens on, and Hypercorn's settings for it (docs/backends.md, Hypercorn)."""
 
+import asyncio
+import contextlib
 import errno
 import logging
 import os
 import socket
 
 import h11
+import hypercorn.asyncio.run
 import hypercorn.protocol
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, Updated
 from hypercorn.protocol.h11 import H11Protocol
@@ -14,6 +18,9 @@ from hypercorn.protocol.h11 import H11Protocol
 BACKLOG = 1024
 KEEP_ALIVE_SECONDS = 75
 """Longer than the 60 s that load balancers keep idle connections for, so that they close first and never race us."""
+LINGER_SECONDS = 6.0
+"""How long a connection that idles stays open after SIGTERM: a request may be on its way on it, and what the
+OpenAI SDKs stand on gives up connections that idled for 5 s (Python, httpx) and 4 s (Node, undici) by itself."""
 HEADERS_BYTES_MAX = 32 * 1024
 NEVER = 10**9
 
@@ -60,6 +67,24 @@ def url_of(found: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
+class Settings(Config):
+    """Hypercorn's, and `impatient`: once it is set, idle connections are not waited for at the end (None: never)."""
+
+    impatient: asyncio.Event | None = None
+
+
+class PatientServer(TCPServer):
+    """At the end Hypercorn closes what idles at once, and with it the connection on which a request may be arriving."""
+
+    async def _idle_timeout(self) -> None:
+        impatient = getattr(self.config, "impatient", None)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.context.terminated.wait(), self.config.keep_alive_timeout)
+            if impatient is not None:
+                await asyncio.wait_for(impatient.wait(), LINGER_SECONDS)
+        await asyncio.shield(self._initiate_server_close())
+
+
 class PlainProtocol(H11Protocol):
     """HTTP/1.1 that stays HTTP/1.1: Hypercorn would answer an h2c upgrade on the plain port."""
 
@@ -70,16 +95,35 @@ class PlainProtocol(H11Protocol):
         if isinstance(event, Closed):
             await self.send(Updated(idle=False))
 
+    async def _maybe_recycle(self) -> None:
+        """After an answer. At the end Hypercorn closes every connection here; one whose client was not told so
+        (`connection: close`, infra.runtime.wire) may bring a request at this very moment, so it idles for a while."""
+        if not isinstance(self.connection, h11.Connection):
+            await super()._maybe_recycle()
+            return
+        await self._close_stream()
+        try:
+            self.connection.start_next_cycle()
+        except h11.LocalProtocolError:  # the last answer said that it was the last
+            await self.can_read.set()
+            await self.send(Closed())
+        else:
+            await self.can_read.set()
+            await self.send(Updated(idle=True))
+
     async def _check_protocol(self, event: h11.Request) -> None:
         # A proposal that hangs in the air would make h11 pause, and a client that leaves would not be noticed.
         if isinstance(self.connection, h11.Connection):
             self.connection._cstate.pending_switch_proposals.clear()
 
 
-def settings(found: socket.socket, grace_seconds: float) -> Config:
-    """Hypercorn's configuration for a bound socket, which it takes over."""
+def settings(found: socket.socket, grace_seconds: float, impatient: asyncio.Event | None = None) -> Settings:
+    """Hypercorn's configuration for a bound socket, which it takes over; `impatient` ends the waiting for requests on
+    connections that idle, without it there is none."""
     hypercorn.protocol.H11Protocol = PlainProtocol  # type: ignore[attr-defined]
-    config = Config()
+    hypercorn.asyncio.run.TCPServer = PatientServer  # type: ignore[attr-defined]
+    config = Settings()
+    config.impatient = impatient
     config.bind = [f"fd://{found.detach()}"]
     config.include_server_header = False
     config.backlog = BACKLOG

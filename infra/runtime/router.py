@@ -15,7 +15,7 @@ from infra.runtime.intake import ClientGone, Intake
 from infra.runtime.record import CLIENT_LEFT
 from infra.runtime.replays import Replay
 from infra.runtime.table import Entrance
-from infra.runtime.wire import ClientStalled, Wire, cors, preflight
+from infra.runtime.wire import ClientStalled, Wire, cors, parting, preflight
 from infra.store.ids import new
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ class Router:
         intake = Intake(receive, headers)
         try:
             if scope["method"] == "OPTIONS" and "access-control-request-method" in headers and cors(scope["path"]):
-                await _bare(send, 204, b"", preflight(headers))
+                await _bare(send, 204, b"", preflight(headers) | parting(self._gateway.draining))
                 return
             entrance = self._gateway.table.find(scope["method"], scope["path"])
         except GatewayError as error:
-            await _refuse(intake, send, error, scope["path"])
+            await _refuse(intake, send, error, cors(scope["path"]) | parting(self._gateway.draining))
             return
         call = Call(self._gateway, entrance.endpoint, scope, headers, intake)
         with self._gateway.telemetry.flight(call):
@@ -105,11 +105,11 @@ async def _drained(intake: Intake) -> None:
         return  # nobody is left to read the answer; sending it is harmless
 
 
-async def _refuse(intake: Intake, send: Any, error: GatewayError, path: str) -> None:
+async def _refuse(intake: Intake, send: Any, error: GatewayError, more: Mapping[str, str]) -> None:
     """An error where no function was found: there is no Call to answer for."""
     await _drained(intake)
     known = {"x-request-id": new("req"), "openai-processing-ms": "0"}
-    await _bare(send, error.status, replies.encode(error.body()), {**known, **error.headers(), **cors(path)})
+    await _bare(send, error.status, replies.encode(error.body()), {**known, **error.headers(), **more})
 
 
 async def _bare(send: Any, status: int, body: bytes, headers: Mapping[str, str]) -> None:

@@ -1,6 +1,8 @@
 """One process that serves: from the bound socket to the last byte of the last stream.
 
-SIGTERM, SIGINT   no new work, the listener closes, running requests finish (`drain:` in gateway.yaml), then the end
+SIGTERM           not ready, the listener closes, running requests finish (`drain:` in gateway.yaml), then the end;
+                  each open connection may still bring one request, those that idle are closed after 6 s
+SIGINT            the same, and connections that idle are closed at once: a person waits
 a second one      running streams get an error event now, billed as far as they came
 SIGHUP            gateway.yaml is read again; a faulty one changes nothing
 """
@@ -35,9 +37,13 @@ class Stop:
     def __init__(self) -> None:
         self.drain = asyncio.Event()
         self.hurry = asyncio.Event()
+        self.impatient = asyncio.Event()
+        """Idle connections are not waited for."""
 
-    def ask(self) -> None:
+    def ask(self, number: signal.Signals = signal.SIGTERM) -> None:
         """One more signal."""
+        if self.drain.is_set() or number == signal.SIGINT:
+            self.impatient.set()
         (self.hurry if self.drain.is_set() else self.drain).set()
 
 
@@ -90,7 +96,7 @@ def locked(database: DatabaseUrl, url: str) -> Iterator[DatabaseLock | None]:
 
 async def _until_stopped(gateway: Gateway, listening: socket.socket, url: str, stop: Stop, ready: Ready | None) -> None:
     drain = gateway.manifest.gateway.drain
-    config = settings(listening, drain + 2 * HURRIED_SECONDS)
+    config = settings(listening, drain + 2 * HURRIED_SECONDS, stop.impatient)
     server = asyncio.create_task(hypercorn_serve(gateway.app, config, shutdown_trigger=stop.drain.wait), name="server")
     helper = asyncio.create_task(ready(gateway, url), name="ready") if ready is not None else None
     asked = asyncio.create_task(stop.drain.wait())
@@ -137,7 +143,7 @@ async def _signals(gateway: Gateway, stop: Stop) -> AsyncIterator[None]:
         task.add_done_callback(reloads.discard)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.ask)
+        loop.add_signal_handler(number, stop.ask, number)
     loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield

@@ -83,7 +83,7 @@ class Wire:
         }
         if self._call.ticket is not None:
             found |= self._call.ticket.headers()
-        found |= cors(self._call.path)
+        found |= cors(self._call.path) | parting(self._call.gateway.draining)
         return [(name.encode(), value.encode("latin-1", "replace")) for name, value in found.items()]
 
 
@@ -92,6 +92,11 @@ def cors(path: str) -> dict[str, str]:
     if not path.startswith("/v1/"):
         return {}
     return {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
+
+
+def parting(draining: bool) -> dict[str, str]:
+    """Tells the client that this was the last answer on its connection: the next request goes to somebody else."""
+    return {"connection": "close"} if draining else {}
 
 
 def preflight(headers: Mapping[str, str]) -> dict[str, str]:

@@ -40,6 +40,7 @@ class Workers:
     def __init__(
         self, command: Sequence[str], listening: socket.socket, count: int, lock: DatabaseLock | None = None
     ) -> None:
+        self._listening = listening
         self._command = [*command, "--fd", str(listening.fileno())]
         self._fds = [listening.fileno(), *([lock.fileno()] if lock is not None else [])]
         self._count = count
@@ -92,9 +93,10 @@ class Workers:
         finally:
             self._children.discard(child)
 
-    def _stop(self) -> None:
+    def _stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         self._stopping.set()
-        self._pass_on(signal.SIGTERM)
+        self._listening.close()  # with ours open, new connections would wait for workers that take none
+        self._pass_on(number)
 
     def _pass_on(self, number: signal.Signals) -> None:
         for child in self._children:
@@ -104,8 +106,8 @@ class Workers:
     async def _signals(self) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         doing: dict[signal.Signals, Callable[[], None]] = {
-            signal.SIGTERM: self._stop,
-            signal.SIGINT: self._stop,
+            signal.SIGTERM: lambda: self._stop(signal.SIGTERM),
+            signal.SIGINT: lambda: self._stop(signal.SIGINT),
             signal.SIGHUP: lambda: self._pass_on(signal.SIGHUP),
         }
         for number, do in doing.items():

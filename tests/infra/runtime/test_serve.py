@@ -96,15 +96,6 @@ async def test_what_runs_longer_than_the_drain_is_ended(tmp_path: Path, backend:
         assert await gate.ended() == 0
 
 
-async def test_an_idle_connection_does_not_hold_the_end_back(gate: Served) -> None:
-    async with httpx.AsyncClient() as http:
-        await http.get(f"{gate.url}/health")
-        began = asyncio.get_running_loop().time()
-        gate.signal(signal.SIGTERM)
-        assert await gate.ended() == 0
-        assert asyncio.get_running_loop().time() - began < 5
-
-
 async def test_sighup_reads_the_file_again_and_a_faulty_one_changes_nothing(gate: Served, tmp_path: Path) -> None:
     path = tmp_path / "gateway.yaml"
     good = path.read_text()
