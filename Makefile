@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALL := sh infra/deploy/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate torture check format clean
+.PHONY: help run test simulate torture screenshots check format clean
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed-run  ## start the API on :8000 and the control room on :8501 (ARGS="--port 8080")
 	@$(BIN)/aethergate init
@@ -22,6 +22,9 @@ simulate: $(VENV)/.installed-test  ## thousands of seeds of the money simulator 
 
 torture: $(VENV)/.installed-test  ## kill -9, cuts and restarts of real gateways, in full (about half an hour)
 	AETHERGATE_TORTURE=full $(BIN)/python -m pytest -v -s --timeout=3600 tests/torture $(ARGS)
+
+screenshots: $(VENV)/.installed-test  ## pictures of every page of the control room, into screenshots/ (needs Chromium)
+	@$(BIN)/python -m tests.ui.screenshots $(ARGS)
 
 check: $(VENV)/.installed-test  ## format, lint, types, house rules
 	$(BIN)/ruff format --check .

@@ -22,6 +22,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.staticfiles import StaticFiles
 
+from .downloads import add_downloads
 from .frame import add_page
 from .guard import Guard, Headers
 from .house import House
@@ -59,6 +60,7 @@ def create(api_url: str, storage_secret: str) -> FastAPI:
     )
     app.add_middleware(Headers)  # added last, so it is the outermost
     add_sign_in(app, house)
+    add_downloads(app, house)
     app.add_api_route("/health", lambda: PlainTextResponse("ok"), methods=["GET"], response_model=None)
     app.mount("/static", StaticFiles(directory=_STATIC))
     for page in PAGES:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 from nicegui import Client, ui
@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from infra.client import AdminClient
 
+from .exports import Export
 from .house import House, Refused, SignedOut, Trouble
 from .session import Session
 
@@ -67,6 +68,22 @@ class Desk:
         self.query = {name: value for name, value in {**self.query, **filters}.items() if value}
         search = json.dumps("?" + _encoded(self.query) if self.query else "")
         self._page.run_javascript(f"history.replaceState(history.state, '', location.pathname + {search})")
+
+    def export(self, format: Literal["csv", "jsonl"], filters: Mapping[str, str]) -> Export:
+        """Sends the browser to fetch the request log as a file; what is returned says how far it is."""
+        export = Export(self._session.id, format, dict(filters))
+        self.house.exports.add(export)
+        self.fetch(f"/download/requests/{export.id}")
+        return export
+
+    def fetch(self, path: str) -> None:
+        """Sends the browser to a file of ours, which it stores."""
+        self._page.run_javascript(f"room.fetch({json.dumps(path)})")
+
+    async def epoch(self, local: str) -> int | None:
+        """The epoch seconds of a date and time in the viewer's zone, None where it is none."""
+        found = await self._page.run_javascript(f"room.epoch({json.dumps(local)})", timeout=5)
+        return int(found) if isinstance(found, int) else None
 
     async def figures(self, days: int) -> dict[str, Any]:
         """The overview of `days`, shared by all open tabs; raises Trouble."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from infra import client
 from infra.client import AdminClient
 
+from .exports import Exports
 from .feed import Feed
 from .session import Brake, Session, Sessions
 
@@ -54,6 +55,7 @@ class House:
         self._clients: dict[str, AdminClient] = {}
         self._answers: dict[Hashable, tuple[float, Any]] = {}
         self._asking: dict[Hashable, asyncio.Lock] = {}
+        self.exports = Exports()
         self.feed = Feed(self._any_client)
 
     async def open_session(self, key: str) -> Session:

@@ -9,13 +9,14 @@ from typing import Any, Self
 
 import httpx
 
+from infra.client.books import Books
 from infra.client.door import Answer, Door, segment
 from infra.client.now import Now
 from infra.client.people import People
 from infra.client.trade import Trade
 
 
-class AdminClient(People, Trade, Now):
+class AdminClient(People, Trade, Books, Now):
     """One gateway, with the owner's key or a session token."""
 
     def __init__(

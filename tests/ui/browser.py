@@ -57,7 +57,7 @@ class Browser:
     """One tab with cookies of its own."""
 
     def __init__(self, address: str, width: int = 1360, height: int = 900) -> None:
-        self._address, self._size = address, (width, height)
+        self._address, self._size, self._phone = address, (width, height), False
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._session: str | None = None
         self._next = 0
@@ -119,7 +119,7 @@ class Browser:
 
     async def size(self, width: int, height: int, phone: bool = False) -> None:
         """The viewport, in CSS pixels."""
-        scale = 2 if phone else 1
+        self._phone, scale = phone, 2 if phone else 1
         await self.say(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=phone
         )
@@ -185,9 +185,15 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             await self.say("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **more)
 
-    async def shoot(self, path: Path, whole: bool = True) -> None:
-        """A screenshot as PNG, of the whole page or of what is in view."""
-        found = await self.say("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+    async def shoot(self, path: Path, tallest: int = 2_400) -> None:
+        """A screenshot of the whole page as PNG, at most so tall, as a window of that height would show it."""
+        width, height = self._size
+        await self.say("Emulation.setScrollbarsHidden", hidden=True)
+        whole = int(await self.run("document.documentElement.scrollHeight"))
+        await self.size(width, max(height, min(whole, tallest)), self._phone)
+        await asyncio.sleep(0.3)
+        found = await self.say("Page.captureScreenshot", format="png")
+        await self.size(width, height, self._phone)
         await asyncio.to_thread(path.write_bytes, base64.b64decode(found["data"]))
 
 

@@ -58,7 +58,7 @@ async def test_a_new_gateway_has_words_instead_of_empty_charts(
     await viewer.see("No request in this period yet.")
     await viewer.see("No backend is declared in gateway.yaml.")
     await viewer.see("nothing before to compare")
-    for path, words in (("/users", "No user here yet"), ("/requests", "No request here yet"), ("/models", "add-model")):
+    for path, words in (("/users", "No user here yet"), ("/requests", "No request matches."), ("/models", "add-model")):
         await viewer.open(room.url + path)
         await viewer.see(words)
 

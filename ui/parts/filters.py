@@ -1,10 +1,11 @@
 """Filters above a list: kept in the address, so that a link, a bookmark or a reload brings them back."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from nicegui import events, ui
 
 from ..desk import Desk
+from .dialog import button
 
 Changed = Callable[[], Awaitable[None]]
 
@@ -17,6 +18,7 @@ class Filters:
         self.values: dict[str, str] = {}
         self._fields: dict[str, ui.input | ui.select] = {}
         self._setting = False
+        self._clear: ui.button | None = None
 
     def text(self, name: str, label: str, main: bool = False) -> ui.input:
         """A text; `main` is the one that the key "/" leads to."""
@@ -26,12 +28,13 @@ class Filters:
         self._fields[name] = found
         return found
 
-    def choice(self, name: str, label: str, options: Mapping[str, str], default: str = "") -> ui.select:
-        """One of some; `default` is what the address does not have to say."""
-        first = self._first(name, default)
-        known = first if first in options else default
+    def choice(self, name: str, label: str, options: Mapping[str, str], open: bool = False) -> ui.select:
+        """One of some, "" for all; `open` where more are offered later, so that the address may name any."""
+        first = self._first(name)
+        known = first if open or first in options else ""
         self.values[name] = known
-        found = ui.select(dict(options), value=known, label=label, on_change=lambda event: self._set(name, event))
+        offered = {**options, known: options.get(known, known)}
+        found = ui.select(offered, value=known, label=label, on_change=lambda event: self._set(name, event))
         found.props("outlined dense options-dense").classes("choice").props["aria-label"] = label
         self._fields[name] = found
         return found
@@ -42,6 +45,22 @@ class Filters:
         found.props("outlined dense type=datetime-local stack-label debounce=600").classes("when")
         self._fields[name] = found
         return found
+
+    def offer(self, field: ui.select, all_: str, names: Sequence[str]) -> None:
+        """More to choose from, as the gateway knows them; what is chosen stays."""
+        chosen = str(field.value or "")
+        found = {"": all_, **{str(name): str(name) for name in names}}
+        field.set_options({**found, chosen: found.get(chosen, chosen)}, value=chosen)
+
+    def clear_button(self) -> None:
+        """Takes all out; there while something is set."""
+        self._clear = button("Clear filters", self.clear)
+        self._clear.set_visibility(self.active)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is filtered."""
+        return bool(self.set)
 
     @property
     def set(self) -> dict[str, str]:
@@ -57,8 +76,8 @@ class Filters:
         self._setting = False
         await self._said()
 
-    def _first(self, name: str, default: str = "") -> str:
-        self.values[name] = self._desk.query.get(name, default)
+    def _first(self, name: str) -> str:
+        self.values[name] = self._desk.query.get(name, "")
         return self.values[name]
 
     async def _set(self, name: str, event: events.ValueChangeEventArguments[str | None]) -> None:
@@ -70,4 +89,6 @@ class Filters:
 
     async def _said(self) -> None:
         self._desk.remember(self.values)
+        if self._clear is not None:
+            self._clear.set_visibility(self.active)
         await self._changed()

@@ -40,7 +40,7 @@ _BODY = f"""
 _ITEM = f"""
 <div class="tile" tabindex="0" role="button" @click="$parent.$emit('show', props.row.id)"
      @keydown.enter="$parent.$emit('show', props.row.id)">
-  <div v-for="col in props.cols" :key="col.name" class="tile-line">
+  <div v-for="col in props.cols" :key="col.name" :class="['tile-line', 'kind-' + col.kind]">
     <span class="tile-name">{{{{ col.label }}}}</span><span class="tile-value">{_CELL}</span>
   </div>
 </div>"""

@@ -32,6 +32,20 @@ const room = {
   /** What a link under the reverse proxy's sub-path reads. */
   path: path => (window.path_prefix || "") + path,
 
+  /** Stores a file of ours. */
+  fetch(path) {
+    const link = Object.assign(document.createElement("a"), {href: room.path(path), download: ""});
+    document.body.append(link);
+    link.click();
+    link.remove();
+  },
+
+  /** Epoch seconds of a local date and time such as 2026-11-26T14:30; null where it is none. */
+  epoch(local) {
+    const found = new Date(/T/.test(local) ? local : local + "T00:00").getTime();
+    return Number.isFinite(found) ? Math.floor(found / 1000) : null;
+  },
+
   /** Full digits with thousands; a short form for axes. */
   number: value => Number(value).toLocaleString("en", {maximumFractionDigits: 9}),
   short: value => Intl.NumberFormat("en", {notation: "compact", maximumSignificantDigits: 3}).format(value),

@@ -1,0 +1,141 @@
+"""A house full of believable traffic to look at: demo data, backends that answer slowly, a control room before it.
+
+    async with demo_house(folder, users=200, requests=20_000) as house:
+        house.room, house.url, ADMIN_KEY
+
+Requests run and wait all the while, so that lights are lit and the live page has lines.
+"""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from infra.client import AdminClient, ApiError
+from tests.standins.openai_backend import StandIn
+from tests.ui.conftest import ROOT, Served, free_port, serve
+
+ADMIN_KEY = "admin-key-of-the-demo-0123456789abcdef"
+MODELS = ("llama3.3:70b", "qwen3:32b", "gemma3:12b", "mistral-small:24b", "nomic-embed-text")
+HEAD = """
+gateway: {{currency: USD, database: "sqlite:///{folder}/demo.db"}}
+backends:
+  rtx4090: {{adapter: openai, url: "{one}", slots: 8, queue: {{length: 64, wait: 60s}}}}
+  a6000: {{adapter: openai, url: "{two}", slots: 4, queue: {{length: 32, wait: 60s}}}}
+  old-box: {{adapter: llamacpp, url: "http://127.0.0.1:9", slots: 2}}
+models:
+  "llama3.3:70b":
+    {{backend: ["a6000/llama3.3:70b", "old-box/llama3.3:70b"], price: {{input: 0.70/1M, output: 1.10/1M}}}}
+  "qwen3:32b": {{backend: "rtx4090/qwen3:32b", price: {{input: 0.35/1M, output: 0.80/1M}}, max_output: 8192}}
+  "gemma3:12b": {{backend: "rtx4090/gemma3:12b", price: {{input: 0.12/1M, output: 0.30/1M}}, max_output: 4096}}
+  "mistral-small:24b": {{backend: "a6000/mistral-small:24b", price: {{input: 0.20/1M, output: 0.45/1M}}}}
+  nomic-embed-text: {{backend: rtx4090/nomic-embed-text, price: {{input: 0.02/1M}}}}
+"""
+
+
+@dataclass(frozen=True)
+class DemoHouse:
+    """Where it is to be looked at."""
+
+    url: str
+    """The gateway."""
+    room: Served
+
+
+@contextlib.asynccontextmanager
+async def demo_house(folder: Path, users: int, requests: int, busy: bool = True) -> AsyncIterator[DemoHouse]:
+    """Fills a database under `folder` (kept for the next time), serves it, and keeps its backends busy."""
+    port = free_port()
+    async with StandIn(MODELS) as one, StandIn(MODELS) as two:
+        for backend in (one, two):
+            backend.script(pieces=900, delay=0.12, first_delay=0.3)
+        shipped = (ROOT / "gateway.yaml").read_text(encoding="utf-8")
+        head = HEAD.format(folder=folder, one=one.url, two=two.url)
+        (folder / "gateway.yaml").write_text(head + shipped[shipped.index("\nendpoints:") :], encoding="utf-8")
+        environ = {**os.environ, "SECRET_KEY": "s" * 40, "MASTER_API_KEY": ADMIN_KEY}
+        environ.pop("DATABASE_URL", None)
+        if not (folder / "demo.db").exists():
+            size = ["--users", str(users), "--requests", str(requests)]
+            await asyncio.to_thread(_run, [*_AETHERGATE, "demo-data", *size], folder, environ)
+        with _served([*_AETHERGATE, "serve", "--port", str(port)], folder, environ):
+            url = f"http://127.0.0.1:{port}"
+            await _answers(f"{url}/health")
+            with contextlib.contextmanager(serve)(folder, url) as room:
+                async with _traffic(url, busy):
+                    yield DemoHouse(url, room)
+
+
+_AETHERGATE = [sys.executable, "-m", "admin_cli"]
+
+
+def _run(command: list[str], folder: Path, environ: dict[str, str]) -> None:
+    more = {**environ, "PYTHONPATH": str(ROOT), "AETHERGATE_CONFIG": str(folder / "gateway.yaml")}
+    subprocess.run(command, cwd=folder, env=more, check=True, stdout=subprocess.DEVNULL)
+
+
+@contextlib.contextmanager
+def _served(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[None]:
+    more = {**environ, "PYTHONPATH": str(ROOT), "AETHERGATE_CONFIG": str(folder / "gateway.yaml")}
+    with (folder / "gateway.log").open("wb") as out:
+        process = subprocess.Popen(command, cwd=folder, env=more, stdout=out, stderr=out)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:  # streams that would still run for minutes
+            process.kill()
+            process.wait(5)
+
+
+async def _answers(url: str) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        for _ in range(300):
+            with contextlib.suppress(httpx.TransportError):
+                await http.get(url)
+                return
+            await asyncio.sleep(0.1)
+    raise TimeoutError(f"nobody answers at {url}")
+
+
+@contextlib.asynccontextmanager
+async def _traffic(url: str, busy: bool) -> AsyncIterator[None]:
+    """A dozen streams of some users, begun anew when they end."""
+    if not busy:
+        yield
+        return
+    async with AdminClient(url, token=ADMIN_KEY) as admin, httpx.AsyncClient(trust_env=False, timeout=None) as http:
+        asking = []
+        for place, name in enumerate(("mira", "tobias", "studio-nord", "li.wei", "dr.okafor")):
+            with contextlib.suppress(ApiError):  # there since the last time
+                await admin.add_user(name, "25.00")
+            key = str((await admin.add_key(name, name="laptop"))["key"])
+            model = MODELS[place % 4]
+            asking += [asyncio.create_task(_ask_on(http, url, key, model, place / 3 + turn)) for turn in range(3)]
+        await asyncio.sleep(2)
+        try:
+            yield
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+
+
+async def _ask_on(http: httpx.AsyncClient, url: str, key: str, model: str, wait: float) -> None:
+    body = {
+        "model": model,
+        "stream": True,
+        "max_tokens": 800,
+        "messages": [{"role": "user", "content": "Tell me. " * 90}],
+    }
+    while True:
+        await asyncio.sleep(wait)
+        with contextlib.suppress(httpx.HTTPError):
+            await http.post(f"{url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {key}"})

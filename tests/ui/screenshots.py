@@ -1,0 +1,106 @@
+"""Pictures of every page, dark and light, at desktop and phone width, on demo data: `make screenshots`.
+
+python -m tests.ui.screenshots [--out screenshots] [--only users,overview] [--users 200] [--requests 20000]
+                               [--data FOLDER]       keeps the demo data there, for the next time
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from infra.client import AdminClient
+from tests.ui.browser import BINARY, Browser, Chromium
+from tests.ui.conftest import ROOT
+from tests.ui.demo import ADMIN_KEY, DemoHouse, demo_house
+from ui.pages import PAGES
+
+SIZES = {"desktop": (1360, 900, False), "phone": (390, 844, True)}
+THEMES = ("light", "dark")
+_READY = """(() => {
+  const room = document.querySelector("main.room");
+  return room && !/Loading/.test(room.innerText) && !room.classList.contains("stale");
+})()"""
+
+
+async def shoot_all(house: DemoHouse, out: Path, only: list[str]) -> None:
+    """Every page in every way; says what each opening took."""
+    out.mkdir(parents=True, exist_ok=True)
+    targets = {**await _targets(house), "sign-in": "/sign-in"}
+    with Chromium() as chromium:
+        for size, (width, height, phone) in SIZES.items():
+            for theme in THEMES:
+                async with Browser(chromium.address, width, height) as browser:
+                    await browser.size(width, height, phone)
+                    await browser.say("Network.setCookie", name="theme", value=theme, url=house.room.url)
+                    for name, path in _in_order(targets, only):
+                        if name != "sign-in":
+                            await _sign_in(browser, house)
+                        await _shoot(browser, house.room.url + path, out / f"{name}-{theme}-{size}.png")
+                    for fault in browser.faults:
+                        print(f"{theme} {size}: {fault}", file=sys.stderr)
+
+
+def _in_order(targets: dict[str, str], only: list[str]) -> list[tuple[str, str]]:
+    wanted = [found for found in targets.items() if not only or found[0] in only]
+    return sorted(wanted, key=lambda found: found[0] != "sign-in")  # while nobody is signed in
+
+
+async def _targets(house: DemoHouse) -> dict[str, str]:
+    """A name for the file and a path for each page; a page of one user is that of a user who asks a lot."""
+    async with AdminClient(house.url, token=ADMIN_KEY) as admin:
+        most = (await admin.overview(30))["by_user"][0]["username"]
+        user = str((await admin.user(most))["id"])
+    return {_name(page.path): page.path.replace("{user}", user) for page in PAGES}
+
+
+def _name(path: str) -> str:
+    return re.sub(r"[^a-z]+", "-", path).strip("-") or "overview"
+
+
+async def _sign_in(browser: Browser, house: DemoHouse) -> None:
+    if await browser.run("!!document.querySelector('main.room')"):
+        return
+    await browser.open(f"{house.room.url}/sign-in?next=/config")
+    await browser.type("Admin key", ADMIN_KEY)
+    await browser.press("Enter")
+    await browser.until("!!document.querySelector('main.room')")
+
+
+async def _shoot(browser: Browser, url: str, path: Path) -> None:
+    began = time.monotonic()
+    await browser.open(url)
+    await browser.until(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
+    if not url.endswith("/sign-in"):
+        await browser.until(_READY)
+        took = time.monotonic() - began
+        await asyncio.sleep(1.2)  # charts draw themselves
+        print(f"{path.name:40} {took * 1000:6.0f} ms")
+    await browser.shoot(path)
+
+
+async def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, default=ROOT / "screenshots")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--users", type=int, default=200)
+    parser.add_argument("--requests", type=int, default=20_000)
+    parser.add_argument("--data", type=Path)
+    given = parser.parse_args()
+    if BINARY is None:
+        sys.exit("There is no Chromium here: apt-get install chromium")
+    with tempfile.TemporaryDirectory(prefix="aethergate-demo-") as scratch:
+        folder = given.data or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        async with demo_house(folder, given.users, given.requests) as house:
+            await shoot_all(house, given.out, [name for name in given.only.split(",") if name])
+    print(f"The pictures are in {given.out}.")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
