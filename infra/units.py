@@ -99,6 +99,11 @@ def show_price(nano_per_million: int) -> str:
     return f"{show_money(nano_per_million)}/1M"
 
 
+def show_factor(ppm: int) -> str:
+    """Millionths as the factor that gateway.yaml writes: 1.5."""
+    return f"{(Decimal(ppm) / MILLION).normalize():f}"
+
+
 def price_decimal(nano_per_million: int) -> Decimal:
     """The price per single unit as an exact decimal, for `price_in` and `price_out`."""
     return (Decimal(nano_per_million) / (NANO * MILLION)).normalize()

@@ -65,7 +65,15 @@ def _one(row: dict[str, Any]) -> None:
         shown = output.money(row[f"{name}_nano"]) if f"{name}_nano" in row else shown
         output.line(f"{name + ':':16} {shown}")
     output.line()
-    lines = [(each["meter"], each["units"], each["price"], output.money(each["amount_nano"])) for each in row["cost"]]
+    lines = [
+        (
+            each["meter"],
+            each["units"],
+            f"{each['price']} × {each['factor']}" if "factor" in each else each["price"],
+            output.money(each["amount_nano"]),
+        )
+        for each in row["cost"]
+    ]
     output.table(("METER", "UNITS>", "PRICE>", "AMOUNT>"), lines, "nothing was charged")
 
 

@@ -36,6 +36,7 @@ def parse(body: dict[str, Any]) -> Ask:
         model=model,
         body=body,
         stream=stream,
+        tier=fields.tier(body),
         wants_usage=wants_usage,
         answers=fields.whole(body, "n", least=1, most=ANSWERS_MAX) or 1,
         prompt_bound=text_bytes + fields.PROMPT_ALLOWANCE_TOKENS + media * fields.IMAGE_TOKENS_MAX,

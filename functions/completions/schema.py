@@ -36,6 +36,7 @@ def parse(body: dict[str, Any]) -> Ask:
         model=model,
         body=body,
         stream=stream,
+        tier=fields.tier(body),
         wants_usage=wants_usage,
         answers=prompts * count,
         prompt_bound=text_bytes + prompts * (exact + 16),

@@ -23,6 +23,7 @@ def parse(body: dict[str, Any]) -> Ask:
         task="embedding",
         model=model,
         body=body,
+        tier=fields.tier(body),
         prompt_bound=text_bytes + tokens + inputs * 16,
         prompt_estimate=max(1, text_bytes // 4 + tokens),
     )

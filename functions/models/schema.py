@@ -7,7 +7,7 @@ from infra.catalogue.offer import Offer
 from infra.errors import ModelUnknown
 from infra.metering.price import PriceList
 from infra.store.clock import SECOND_US
-from infra.units import price_decimal
+from infra.units import price_decimal, show_factor
 
 if TYPE_CHECKING:
     from infra.runtime.gateway import Gateway
@@ -22,7 +22,7 @@ def unknown(model_id: str) -> ModelUnknown:
 def shown(ware: "Ware", gateway: "Gateway") -> dict[str, Any]:
     """Prices are exact decimals as text, per single unit of each meter; where an endpoint has its own, that too."""
     offer, currency = ware.offer, gateway.manifest.gateway.currency
-    states = _states(offer, gateway)
+    states, tiers = _states(offer, gateway), gateway.manifest.gateway.service_tiers
     paths = {route.path: at.price for endpoint, at in ware.places for route in endpoint.routes}
     return {
         "id": ware.id,
@@ -33,6 +33,7 @@ def shown(ware: "Ware", gateway: "Gateway") -> dict[str, Any]:
         "max_output": offer.max_output,
         "pricing": _pricing(offer.price, currency),
         "endpoint_pricing": {path: _pricing(own, currency) for path, own in paths.items() if own != offer.price},
+        "service_tiers": {name: show_factor(tier.factor_ppm) for name, tier in tiers.items()},
         "capabilities": sorted({ability for state in states.values() for ability in state.capabilities}),
         "endpoints": list(paths),
     }

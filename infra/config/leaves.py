@@ -4,6 +4,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,6 +92,13 @@ def _size(value: object) -> int:
     return found
 
 
+def _factor(value: Scalar, _place: Place) -> int:
+    """Millionths."""
+    if kind(value) not in ("int", "float") or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", value.text):
+        raise ValueError(f"{show(value)} is not a factor: write it as in 1.5, at most 999 and with 6 decimals")
+    return int(Decimal(value.text) * units.MILLION)
+
+
 _DIGITS = r"(?=[^/]*[1-9])[0-9]{1,12}"
 PRICE = Leaf(
     'a price with its unit, as in "1.00/1M"',
@@ -102,6 +110,7 @@ PRICE = Leaf(
         ]
     },
 )
+FACTOR = Leaf("a factor, as in 1.5", _factor, {"type": "number", "minimum": 0, "exclusiveMaximum": 1000})
 RATE = _unit(
     'a rate, as in "60/m"',
     rf"^\s*{_DIGITS}\s*[KM]?\s*/\s*(s|m|h|d|sec|second|min|minute|hour|day)\s*$",

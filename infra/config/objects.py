@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.metering.price import PriceList
-from infra.units import HOURS, MINUTES, Rate
+from infra.units import HOURS, MILLION, MINUTES, Rate
 
 Access = Literal["key", "admin", "open"]
+TierQueue = Literal["front", "fair", "idle"]
 AdapterName = Literal["ollama", "llamacpp", "vllm", "openai", "embedded"]
 BODY_MAX_BYTES = 8_000_000
 """The body limit where gateway.yaml sets none."""
@@ -124,6 +125,20 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """What `service_tier` of a request buys: a price factor and a place in the queue."""
+
+    name: str
+    factor_ppm: int = MILLION
+    """Millionths of the price list."""
+    queue: TierQueue = "fair"
+    """front: before the others; fair: as everybody; idle: only while nobody else waits."""
+
+
+DEFAULT_TIER = Tier("default")
+
+
+@dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """The `gateway:` section."""
 
@@ -133,6 +148,8 @@ class GatewaySettings:
     """Seconds that running requests get at shutdown."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks whose X-Forwarded-For is believed."""
+    service_tiers: Mapping[str, Tier] = field(default_factory=dict)
+    """Offered beside the default one."""
 
 
 @dataclass(frozen=True, slots=True)

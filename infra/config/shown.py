@@ -11,7 +11,7 @@ from infra.config.meters import METERS
 from infra.config.objects import Backend, Endpoint, GatewaySettings, Limits, Manifest, Model, Target
 from infra.config.urls import database_url
 from infra.metering.price import PriceList
-from infra.units import Rate, show_price
+from infra.units import Rate, show_factor, show_price
 
 _EMBEDDED = ("start", "model_file", "context")
 _DURATIONS = ("drain", "wait", "time", "connect", "first_byte", "idle", "total", "client")
@@ -32,7 +32,11 @@ def show(manifest: Manifest) -> dict[str, Any]:
 
 def show_gateway(gateway: GatewaySettings) -> dict[str, Any]:
     """The settings of the process."""
-    return {**_plain(gateway), "database": str(database_url(gateway.database))}
+    tiers = {
+        name: {"price": show_factor(tier.factor_ppm), "queue": tier.queue}
+        for name, tier in gateway.service_tiers.items()
+    }
+    return {**_plain(gateway), "database": str(database_url(gateway.database)), "service_tiers": tiers}
 
 
 def show_backend(backend: Backend) -> dict[str, Any]:

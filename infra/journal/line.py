@@ -67,6 +67,8 @@ class Line:
     backend: str | None
     upstream: str | None
     price_id: str | None
+    tier: str
+    price_factor_ppm: int
     stream: bool
     held: int
     charged: int

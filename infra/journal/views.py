@@ -11,7 +11,7 @@ from infra.limits.wire import limits_from_json, limits_to_json
 from infra.rollups.figures import Figures
 from infra.store.clock import SECOND_US, now_us
 from infra.store.models import Key
-from infra.units import money_decimal
+from infra.units import money_decimal, show_factor
 
 if TYPE_CHECKING:
     from infra.backends.pool import BackendState
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 _AS_THEY_ARE = (
     *("id", "state", "user_id", "username", "key_id", "key_name", "endpoint", "model", "served_model"),
-    *("backend", "upstream"),
+    *("backend", "upstream", "tier"),
     *("price_id", "stream", "status", "error_code", "error", "input_tokens", "output_tokens", "basis"),
 )
 _OWNER_ONLY = frozenset(
@@ -66,6 +66,7 @@ def request(line: Line) -> dict[str, Any]:
     """A request as the owner sees it. Milliseconds count from its arrival."""
     return {
         **{name: getattr(line, name) for name in _AS_THEY_ARE},
+        "price_factor": show_factor(line.price_factor_ppm),
         "units": json.loads(line.units_json),
         **money("charged", line.charged),
         **money("refunded", line.refunded),

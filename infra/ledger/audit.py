@@ -153,8 +153,8 @@ async def _reprice(store: Store) -> tuple[int, list[Finding]]:
     findings: list[Finding] = []
     while True:
         rows = await store.rows(
-            "SELECT id, price_id, units_json, charged, shortfall FROM requests WHERE state = 'SETTLED' AND id > ?"
-            f" ORDER BY id LIMIT {_PAGE}",
+            "SELECT id, price_id, price_factor_ppm, units_json, charged, shortfall FROM requests"
+            f" WHERE state = 'SETTLED' AND id > ? ORDER BY id LIMIT {_PAGE}",
             last,
         )
         if not rows:
@@ -170,7 +170,8 @@ def _off(rows: list[dict[str, object]], prices: dict[str, PriceList]) -> Iterato
         if price is None:
             yield Finding("units x price = amount", str(row["id"]), f"its price version {row['price_id']} is gone")
             continue
-        should = cost_nano(price, Units(**msgspec.json.decode(str(row["units_json"]))))
+        factor = int(str(row["price_factor_ppm"]))
+        should = cost_nano(price, Units(**msgspec.json.decode(str(row["units_json"]))), factor)
         found = int(str(row["charged"])) + int(str(row["shortfall"]))
         if found != should:
             text = f"{show_money(found)} was billed, units times price is {show_money(should)}"

@@ -42,6 +42,8 @@ class RequestRow:
     backend: str | None = None
     upstream: str | None = None
     price_id: str | None = None
+    tier: str = "default"
+    price_factor_ppm: int = 1_000_000
     stream: bool = False
     held: int = 0
     charged: int = 0

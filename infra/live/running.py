@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from infra.ledger.books import RequestRow
-from infra.metering.price import cost_nano
 from infra.store.clock import now_us
 from infra.units import money_decimal
 
@@ -20,7 +19,7 @@ def shown(relay: "Relay") -> dict[str, Any]:
     Tokens count what was delivered; the prompt is an estimate until the backend reports it."""
     place, seconds = relay.sending.place if relay.sending.place is not None and not relay.sending.sent else (None, None)
     units = relay.meter.so_far()
-    cost = cost_nano(relay.offer.price, units) if relay.meter.pieces else 0
+    cost = relay.bounds.cost(units) if relay.meter.pieces else 0
     return {
         **asked(relay),
         "backend": relay.row.backend,
@@ -45,7 +44,7 @@ def asked(relay: "Relay") -> dict[str, Any]:
         "key_prefix": KEY_PREFIX + caller.key_id,
         "model": relay.row.model,
         "endpoint": relay.row.endpoint,
-        "tier": getattr(relay.row, "tier", "default"),
+        "tier": relay.row.tier,
         "stream": relay.row.stream,
     }
 

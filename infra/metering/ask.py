@@ -27,6 +27,8 @@ class Ask:
     """Tokens of all prompts, guessed (a token is about four bytes): billed only where nobody can count them."""
     output_asked: int | None = None
     """Tokens per answer that the caller limited it to; None: as many as the model allows."""
+    tier: str | None = None
+    """The `service_tier` that was asked for."""
     output_field: str | None = None
     """The body's field that limits the output, where this task has one: max_tokens."""
 

@@ -19,6 +19,12 @@ class Bounds:
     prompt: int
     output: int
     answers: int = 1
+    factor_ppm: int = MILLION
+    """Millionths of the prices that the request's service tier costs."""
+
+    def cost(self, units: Units) -> int:
+        """Nano-units that a request of these bounds is billed for what it used."""
+        return cost_nano(self.prices, units, self.factor_ppm)
 
     def want(self) -> int:
         """Nano-units that cover the request whatever it produces."""
@@ -29,7 +35,8 @@ class Bounds:
         return self._cost(min(OUTPUT_LEAST_TOKENS, self.output))
 
     def _cost(self, output: int) -> int:
-        return cost_nano(self._dearest(), Units(input=self.prompt, output=output * self.answers, request=1))
+        most = Units(input=self.prompt, output=output * self.answers, request=1)
+        return cost_nano(self._dearest(), most, self.factor_ppm)
 
     def _dearest(self) -> PriceList:
         """Prices at which no split into cached and reasoning tokens costs more than what is held."""
@@ -42,10 +49,11 @@ class Bounds:
     def output_for(self, nano: int) -> int:
         """Tokens per answer that `nano` buys after the prompt; never more than `output`."""
         prices = self._dearest()
-        each = price_of(prices, "output") * self.answers
+        each = price_of(prices, "output") * self.answers * self.factor_ppm
         if each == 0:
             return self.output
-        left = nano * MILLION - self.prompt * price_of(prices, "input") - price_of(prices, "request")
+        spent = self.prompt * price_of(prices, "input") + price_of(prices, "request")
+        left = nano * MILLION * MILLION - spent * self.factor_ppm
         return max(0, min(self.output, left // each))
 
 

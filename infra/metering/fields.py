@@ -139,6 +139,14 @@ def usage_wanted(body: Mapping[str, Any], stream: bool) -> bool:
     return bool(value)
 
 
+def tier(body: dict[str, Any]) -> str | None:
+    """The `service_tier`, which is the gateway's and goes to no backend; raises BadRequest."""
+    value = body.pop("service_tier", None)
+    if value is not None and not isinstance(value, str):
+        raise wrong_type("service_tier", "a string", value)
+    return value
+
+
 def size(value: Any) -> int:
     """Bytes of a value as JSON: never fewer than the bytes of the text in it, and a token is at least a byte."""
     return len(msgspec.json.encode(value))

@@ -83,10 +83,11 @@ def price_of(prices: PriceList, meter: str) -> int:
     return found or 0
 
 
-def cost_nano(prices: PriceList, units: Units) -> int:
-    """ceil(Σ unitsᵢ × priceᵢ / 1,000,000) nano-units: one rounding per request, up, by less than one nano."""
+def cost_nano(prices: PriceList, units: Units, factor_ppm: int = MILLION) -> int:
+    """ceil(Σ unitsᵢ × priceᵢ × factor / 1,000,000) nano-units: one rounding per request, up, by less than one nano.
+    `factor_ppm`: millionths, what the request's service tier makes of the price list."""
     total = sum(count * price_of(prices, meter) for meter, count in units.lines().items())
-    return -(-total // MILLION)
+    return -(-total * factor_ppm // (MILLION * MILLION))
 
 
 def buys(prices: PriceList, meter: str, nano: int) -> int | None:

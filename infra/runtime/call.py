@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 from quart import Response
 
-from infra.config.objects import Deadlines, Endpoint
+from infra.config.objects import DEFAULT_TIER, Deadlines, Endpoint
 from infra.errors import BadRequest, GatewayError, ModelNotAllowed
 from infra.identity.caller import Caller
 from infra.limits.limiter import Ticket
@@ -21,6 +22,7 @@ from infra.runtime.record import draft
 from infra.runtime.refusal import unaffordable
 from infra.runtime.relay import Relay
 from infra.runtime.subjects import model_subjects
+from infra.runtime.tiers import tier_of
 from infra.store.clock import now_us
 from infra.store.ids import new
 
@@ -66,6 +68,7 @@ class Call:
         """A client that takes nothing for so long is cut: a stalled reader must not keep a slot."""
         self.ask: Ask | None = None
         self.relay: Relay | None = None
+        self.tier = DEFAULT_TIER
         self.error: GatewayError | None = None
         """What the caller was refused with, for the journal."""
         self.secret_answer = False
@@ -131,7 +134,8 @@ class Call:
 
     async def afford(self, offer: "Offer", ask: Ask) -> None:
         """Counts the request in the model's own limits and refuses at once what the balance cannot pay; pins nothing
-        yet. Raises RateLimited, BalanceTooLow."""
+        yet. Raises BadRequest (a service tier that is not offered), RateLimited, BalanceTooLow."""
+        self.tier = tier_of(ask.tier, self.gateway.manifest.gateway)
         self._bounds = await self.affordable(offer, ask)
 
     async def affordable(self, offer: "Offer", ask: Ask) -> Bounds:
@@ -151,7 +155,7 @@ class Call:
 
     def bounds(self, offer: "Offer", ask: Ask) -> Bounds:
         """What this model can cost at most, by the prompt's bytes."""
-        return Bounds(offer.price, ask.prompt_bound, self._cap(offer, ask), ask.answers)
+        return Bounds(offer.price, ask.prompt_bound, self._cap(offer, ask), ask.answers, self.tier.factor_ppm)
 
     async def _refined(self, offer: "Offer", ask: Ask, bounds: Bounds) -> Bounds:
         adapter = self.gateway.pool.adapter(offer.targets[0].backend)
@@ -160,7 +164,7 @@ class Call:
         counted = await RequestCounter(adapter, ask, offer.targets[0].upstream).prompt()
         if counted is None:
             return bounds
-        return Bounds(bounds.prices, min(counted, bounds.prompt), bounds.output, bounds.answers)
+        return replace(bounds, prompt=min(counted, bounds.prompt))
 
     def _cap(self, offer: "Offer", ask: Ask) -> int:
         return output_cap(ask.output_asked, offer.max_output) if ask.output_field is not None else 0

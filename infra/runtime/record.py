@@ -22,5 +22,7 @@ def draft(call: "Call", model: str, stream: bool) -> RequestRow:
         endpoint=call.endpoint.name,
         model=model,
         created_us=call.created_us,
+        tier=call.tier.name,
+        price_factor_ppm=call.tier.factor_ppm,
         stream=stream,
     )

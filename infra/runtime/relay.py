@@ -20,7 +20,7 @@ from infra.ledger.operations import Billed, Progress
 from infra.metering.ask import Ask, Reading
 from infra.metering.bounds import Bounds
 from infra.metering.meter import Bill, Ending, Meter
-from infra.metering.price import Units, cost_nano
+from infra.metering.price import Units
 from infra.metering.shown import shown_usage, units_json
 from infra.runtime import replies
 from infra.runtime.counter import RequestCounter
@@ -187,7 +187,7 @@ class Relay:
         out = []
         for event in events:
             self.meter.see(event)
-            event["model"] = self.offer.id
+            self._name(event)
             usage = event.pop("usage", None)
             self._last_event = event
             if event.get("choices") or usage is None:
@@ -199,6 +199,12 @@ class Relay:
         if out:
             await self._pipe.write(b"".join(out))
             self._begin()
+
+    def _name(self, answer: dict[str, Any]) -> None:
+        """The model by the caller's name and, where one was asked for, the tier that it was served in."""
+        answer["model"] = self.offer.id
+        if self.ask.tier is not None:
+            answer["service_tier"] = self.call.tier.name
 
     def _begin(self, error: GatewayError | None = None) -> None:
         if self._begun.done():
@@ -257,7 +263,7 @@ class Relay:
             self.correct_limits(bill.units)
             row.state, row.basis, row.units_json = "SETTLED", bill.basis, units_json(bill.units)
             row.input_tokens, row.output_tokens = bill.units.input, bill.units.output
-            self.billed = await ledger.settle(row, cost_nano(self.offer.price, bill.units))
+            self.billed = await ledger.settle(row, self.bounds.cost(bill.units))
         self.call.gateway.told.ended(self.call, row, self.billed)
 
     def correct_limits(self, units: Units) -> None:
@@ -274,10 +280,10 @@ class Relay:
                 self._pipe.push(replies.event(error.body()))
             return
         if bill is not None:
-            charged = self.billed.charged if self.billed is not None else cost_nano(self.offer.price, bill.units)
+            charged = self.billed.charged if self.billed is not None else self.bounds.cost(bill.units)
             usage = shown_usage(self.ask.task, bill.units, charged, "balance" if self.sending.limited else None)
             if not self.ask.stream:
-                self._answer["model"] = self.offer.id
+                self._name(self._answer)
                 self._answer["usage"] = usage
             elif self.ask.wants_usage:
                 kept = {key: value for key, value in self._last_event.items() if key != "choices"}
@@ -292,6 +298,6 @@ class Relay:
             return None
         self._checkpointed = self.meter.pieces
         units = self.meter.so_far()
-        cost = cost_nano(self.offer.price, units)
+        cost = self.bounds.cost(units)
         served = self.row.price_id, self.row.served_model
         return Progress(self.call.id, cost, units_json(units), units.input, units.output, self.first_byte_us, *served)

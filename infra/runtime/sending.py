@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from infra.backends.choice import prefix_of
 from infra.backends.faults import ErrorAnswer, NotSent
-from infra.backends.queue import Rank
 from infra.backends.reply import Reply
 from infra.errors import GatewayError, NoBackend, RateLimited, Unavailable
 from infra.limits.limiter import Ticket
 from infra.metering.bounds import Bounds
 from infra.runtime.counter import RequestCounter
 from infra.runtime.refusal import unaffordable
+from infra.runtime.tiers import rank_of
 
 if TYPE_CHECKING:
     from infra.backends.seat import Seat
@@ -123,7 +123,7 @@ class Sending:
     async def _sit(self, targets: Sequence["Target"]) -> None:
         caller, pool = self._relay.call.user, self._relay.call.gateway.pool
         prefix = prefix_of(self._relay.ask) if len(targets) > 1 else None
-        rank = Rank.OWNER if caller.owner else Rank.FAIR
+        rank = rank_of(caller, self._relay.call.tier)
         self.seat = await pool.seat(
             targets, caller.user_id, caller.weight, self._told, rank, prefix=prefix, spare=bool(self._fallbacks)
         )

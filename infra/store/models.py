@@ -99,6 +99,9 @@ class Request(Model):
     backend = fields.CharField(100, null=True)
     upstream = fields.CharField(200, null=True)
     price_id = fields.CharField(64, null=True)
+    tier = fields.CharField(20, default="default")
+    price_factor_ppm = fields.BigIntField(default=1_000_000)
+    """Millionths of the price version that the tier cost at the request's admission."""
     stream = fields.BooleanField(default=False)
     held = fields.BigIntField(default=0)
     charged = fields.BigIntField(default=0)

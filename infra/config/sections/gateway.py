@@ -1,14 +1,39 @@
 """`gateway:`, the settings of the process as a whole."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from infra.config.kinds import Many
-from infra.config.leaves import DATABASE, DURATION, NETWORK, word
-from infra.config.objects import GatewaySettings
-from infra.config.shapes import Field, Shape
+from infra.config.leaves import DATABASE, DURATION, FACTOR, NETWORK, choice, word
+from infra.config.objects import GatewaySettings, Tier, TierQueue
+from infra.config.shapes import Field, Named, Shape
 
 DATABASE_DEFAULT = "${DATABASE_URL:-sqlite:///./aethergate.db}"
 """Where the file says nothing, so that DATABASE_URL counts in any case."""
 CURRENCY = word("a currency in capitals, as in USD", r"[A-Z]{3,8}")
 
+QUEUES: Mapping[str, TierQueue] = {"priority": "front", "flex": "idle"}
+"""Where the requests of a tier wait unless the file says otherwise."""
+TIER = Shape(
+    "a service tier, as in {price: 1.5}",
+    dict,
+    {
+        "price": Field(FACTOR, "What its requests cost, as a multiple of the price: 1.5.", required=True),
+        "queue": Field(
+            choice("front", "fair", "idle"),
+            "front: before the others; fair: among them; idle: only while nobody else waits."
+            " Default: priority front, flex idle.",
+        ),
+    },
+)
+
+
+def _tier(name: str, values: Mapping[str, Any]) -> Tier:
+    return Tier(name, values["price"], values.get("queue", QUEUES.get(name, "fair")))
+
+
+TIER_NAME = word("a service tier (priority or flex)", "(priority|flex)")
+TIERS = Named(TIER_NAME, TIER, _tier, what="service tiers: priority, flex")
 GATEWAY = Shape(
     "the settings of the gateway",
     GatewaySettings,
@@ -20,6 +45,7 @@ GATEWAY = Shape(
             default=DATABASE_DEFAULT,
         ),
         "drain": Field(DURATION, "How long running requests may go on at shutdown. Default 10m."),
+        "service_tiers": Field(TIERS, "Tiers that callers may ask for by `service_tier`, beside the default one."),
         "trusted_proxies": Field(Many(NETWORK), "Networks whose X-Forwarded-For is believed. Default none."),
     },
     nullable=True,

@@ -52,6 +52,14 @@ BAD = [
     _bad_gateway("database of another kind", "database: mysql://u:secret@h/x", ".database", '"mysql" is no database'),
     _bad_gateway("database without name", "database: postgresql://u:secret@h/", ".database", "no name", False),
     _bad_gateway("drain without unit", "drain: 600", ".drain", 'write it as "60s"'),
+    _bad_gateway(
+        "a tier of another name", "service_tiers: {a: {price: 2}}", ".service_tiers.a", "is not a service tier"
+    ),
+    _bad_gateway("a tier without price", "service_tiers: {flex: {}}", ".service_tiers.flex", "no `price`"),
+    _bad_gateway(
+        "a factor in per cent", "service_tiers: {flex: {price: 50%}}", ".service_tiers.flex.price", "as in 1.5"
+    ),
+    _bad_gateway("a factor below zero", "service_tiers: {flex: {price: -1}}", ".service_tiers.flex.price", "as in 1.5"),
     _bad_gateway("drain of nothing", "drain: 0s", ".drain", "not between"),
     _bad_gateway("a proxy that is no network", "trusted_proxies: [example.com]", ".trusted_proxies[0]", "no network"),
     _bad_gateway("proxies as a word", "trusted_proxies: 10.0.0.0/8", ".trusted_proxies", "expected a list"),

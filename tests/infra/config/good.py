@@ -12,6 +12,7 @@ GOOD = {
     "json": '{"backends": {"e": {"adapter": "embedded"}}, "endpoints": [{"routes": ["GET /x"], "function": "a.b"}]}',
     "gateway": "gateway: {currency: EUR, database: 'sqlite:///x.db', drain: 90s, trusted_proxies: [10.0.0.0/8, '::']}\n"
     + SMALL,
+    "service tiers": "gateway:\n  service_tiers: {priority: {price: 1.5, queue: fair}, flex: {price: 0}}\n" + SMALL,
     "variables": backend("adapter: ${A:-vllm}\nurl: ${U:-http://h}\nslots: ${S:-8}\nqueue: {wait: '${W:-5s}'}"),
     "every key of a backend": backend(
         "adapter: vllm\nurl: https://h:8443/base/v1/\nslots: 32\nqueue: {length: 0, wait: 500ms}\n"

@@ -12,16 +12,16 @@ COUNTS = st.integers(0, 10**7)
 
 @given(
     st.builds(PriceList, input=PRICES, output=PRICES, cached=PRICES, reasoning=PRICES, request=PRICES),
-    COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 1),
+    COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 1), st.integers(0, 10**9),
 )  # fmt: skip
 def test_the_lines_add_up_to_what_is_charged(
-    prices: PriceList, sent: int, produced: int, cached: int, reasoning: int, request: int
+    prices: PriceList, sent: int, produced: int, cached: int, reasoning: int, request: int, factor: int
 ) -> None:
     units = Units(
         input=sent, output=produced, cached=min(sent, cached), reasoning=min(produced, reasoning), request=request
     )
-    lines = cost_lines(units, prices)
-    assert sum(line["amount_nano"] for line in lines) == cost_nano(prices, units)
+    lines = cost_lines(units, prices, factor)
+    assert sum(line["amount_nano"] for line in lines) == cost_nano(prices, units, factor)
     assert all(line["amount_nano"] >= 0 and line["units"] > 0 for line in lines)
 
 
