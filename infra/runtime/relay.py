@@ -6,8 +6,7 @@ never the accounting, and whatever happens the task ends by settling or voiding 
 
 import asyncio
 import logging
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +39,6 @@ QUEUE_COMMENT_SECONDS = 5.0
 """After this long without an answer a waiting stream is told its place, and again after as long."""
 
 
-_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
-
-
-def _sayable(names: Sequence[str]) -> list[str]:
-    """Names from a caller's body as a header can carry them: what is no plain word is only counted."""
-    plain = [name for name in names if _NAME.fullmatch(name)][:32]
-    rest = len(names) - len(plain)
-    return [*plain, f"+{rest} more"] if rest else plain
-
-
 class Relay:
     """Owned by its Call: `start`, then one of the responses; `leave` ends it whatever its state."""
 
@@ -58,6 +47,7 @@ class Relay:
         self.meters, self.meter = reading.meters, Meter(ask, reading, bounds)
         self.row: RequestRow = draft(call, offer.id, ask.stream)
         self.row.price_id = offer.price_id
+        self._tier = None if ask.tier is None else call.tier.name
         self.first_byte_us: int | None = None
         self.sending = Sending(self)
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -114,7 +104,7 @@ class Relay:
         if self.row.served_model is not None:
             found["x-aethergate-fallback"] = self.row.served_model
         if self.sending.ignored:
-            found["x-aethergate-ignored"] = ", ".join(_sayable(self.sending.ignored))
+            found["x-aethergate-ignored"] = ", ".join(replies.sayable(self.sending.ignored))
         return found
 
     async def _stream(self) -> AsyncIterator[bytes]:
@@ -187,7 +177,7 @@ class Relay:
         out = []
         for event in events:
             self.meter.see(event)
-            self._name(event)
+            replies.named(event, self.offer.id, self._tier)
             usage = event.pop("usage", None)
             self._last_event = event
             if event.get("choices") or usage is None:
@@ -199,12 +189,6 @@ class Relay:
         if out:
             await self._pipe.write(b"".join(out))
             self._begin()
-
-    def _name(self, answer: dict[str, Any]) -> None:
-        """The model by the caller's name and, where one was asked for, the tier that it was served in."""
-        answer["model"] = self.offer.id
-        if self.ask.tier is not None:
-            answer["service_tier"] = self.call.tier.name
 
     def _begin(self, error: GatewayError | None = None) -> None:
         if self._begun.done():
@@ -283,7 +267,7 @@ class Relay:
             charged = self.billed.charged if self.billed is not None else self.bounds.cost(bill.units)
             usage = shown_usage(self.ask.task, bill.units, charged, "balance" if self.sending.limited else None)
             if not self.ask.stream:
-                self._name(self._answer)
+                replies.named(self._answer, self.offer.id, self._tier)
                 self._answer["usage"] = usage
             elif self.ask.wants_usage:
                 kept = {key: value for key, value in self._last_event.items() if key != "choices"}

@@ -1,6 +1,7 @@
 """How answers and errors become bytes: one encoder, one error renderer."""
 
-from collections.abc import AsyncIterable
+import re
+from collections.abc import AsyncIterable, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 DONE = b"data: [DONE]\n\n"
+NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 def encode(data: Any) -> bytes:
@@ -45,3 +47,17 @@ def event(data: Any) -> bytes:
 def comment(text: str) -> bytes:
     """A line that keeps a stream alive and that clients ignore."""
     return f": {text}\n\n".encode()
+
+
+def named(answer: dict[str, Any], model: str, tier: str | None) -> None:
+    """The model by the caller's name and, where one was asked for, the tier that it was served in."""
+    answer["model"] = model
+    if tier is not None:
+        answer["service_tier"] = tier
+
+
+def sayable(names: Sequence[str]) -> list[str]:
+    """Names from a caller's body as a header can carry them: what is no plain word is only counted."""
+    plain = [name for name in names if NAME.fullmatch(name)][:32]
+    rest = len(names) - len(plain)
+    return [*plain, f"+{rest} more"] if rest else plain
