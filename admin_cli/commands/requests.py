@@ -1,17 +1,23 @@
 """The journal of requests, and the backends that answer them."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from admin_cli import output
+from admin_cli.export import form_of, write
 from admin_cli.grammar import ConfigFile, Json, command
 from admin_cli.reach import ask
 
 
 def add(app: typer.Typer) -> None:
     """Declares the commands."""
-    examples = ("aethergate requests --user bob --limit 20", "aethergate requests req_0Vbr5PyNA30Q22KiQMaZ")
+    examples = (
+        "aethergate requests --user bob --limit 20",
+        "aethergate requests req_0Vbr5PyNA30Q22KiQMaZ",
+        "aethergate requests --status error --since 2026-11-01 --export errors.csv",
+    )
     command(app, "Traffic", "requests", *examples)(requests)
     command(app, "Traffic", "backends", "aethergate backends", "aethergate backends --probe")(backends)
 
@@ -22,14 +28,25 @@ def requests(
     model: Annotated[str | None, typer.Option(metavar="ID", help="Only for this model.")] = None,
     state: Annotated[str | None, typer.Option(help="HELD, STREAMING, SETTLED or VOID.")] = None,
     limit: Annotated[int, typer.Option(help="So many, the latest first.")] = 50,
+    status: Annotated[str | None, typer.Option(help="As 402 or 5xx; error: whatever went wrong.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="A day or a time, from then on.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="A day, whole, or a time, before then.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="All of them into a .csv or .jsonl file; - is stdout, as CSV.")
+    ] = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> None:
-    """List the latest requests, or show one with its bill."""
+    """List the latest requests, show one with its bill, or write them all to a file."""
+    filters = {"user": user, "model": model, "state": state, "status": status, "from": since, "to": until}
+    if export is not None:
+        form = form_of(export)
+        ask(config, lambda admin: write(admin, export, form, filters))
+        return
     if request_id is not None:
         found = ask(config, lambda admin: admin.request(request_id))
     else:
-        found = ask(config, lambda admin: admin.requests(limit=limit, user=user, model=model, state=state))
+        found = ask(config, lambda admin: admin.requests(limit=limit, **filters))
     if json:
         output.json(found)
     elif request_id is not None:

@@ -5,7 +5,8 @@ from infra.journal.line import Filters
 from infra.runtime.call import Call
 from infra.runtime.query import Query
 
-FIELDS = ("user", *asked.FIELDS)
+FIELDS = ("user", "backend", *asked.FIELDS)
+EXPORTED = ("user", "backend", "format", *asked.FILTERS)
 
 
 async def filters(call: Call, query: Query) -> Filters:

@@ -1,6 +1,7 @@
 """The door of the request log."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from infra.identity.names import storable
@@ -10,6 +11,7 @@ from infra.journal.line import LINES, Filters, Line, Page
 from infra.journal.recently import Recently
 from infra.journal.series import Asked, Series
 from infra.rollups.figures import Figures
+from infra.store.clock import now_us
 from infra.store.cursor import read_cursor, write_cursor
 from infra.store.database import Store
 
@@ -27,6 +29,22 @@ class Journal:
         """Requests; raises BadRequest for a cursor that is not ours."""
         found = await self._newest(LINES, filters.conditions(), ("r.created_us", "r.id"), cursor, limit)
         return Page([Line.of(row) for row in found.rows], found.next)
+
+    async def export(self, filters: Filters) -> tuple[int, AsyncIterator[list[Line]]]:
+        """How many requests there are, and all of them, newest first, some hundred at a time; what comes later is not
+        among them."""
+        until = min(now_us() + 1, filters.to_us or now_us() + 1)
+        conditions = replace(filters, to_us=until).conditions()
+        where = " AND ".join(sql for sql, _ in conditions) or "TRUE"
+        values = [value for _, some in conditions for value in some]
+        [row] = await self._store.read(f"SELECT COUNT(*) AS n FROM requests r WHERE {where}", *values)
+
+        async def pages() -> AsyncIterator[list[Line]]:
+            sql = f"{LINES} WHERE {where} ORDER BY r.created_us DESC, r.id DESC"
+            async for page in self._store.pages(sql, *values):
+                yield [Line.of(row) for row in page]
+
+        return int(row["n"]), pages()
 
     async def get(self, request_id: str) -> Line | None:
         """One request; None where there is none of that id."""

@@ -28,6 +28,12 @@ class Filters:
     state: str | None = None
     status: tuple[int, int] | None = None
     """From … to, both included."""
+    failed: bool = False
+    """Whatever `Figures` counts as an error: a status from 400, but not of a client that left."""
+    error: str | None = None
+    """A part of the error's text or code, in any case of letters."""
+    backend: str | None = None
+    basis: str | None = None
     from_us: int | None = None
     to_us: int | None = None
 
@@ -39,18 +45,41 @@ class Filters:
             "r.model": self.model,
             "r.endpoint": self.endpoint,
             "r.state": self.state,
+            "r.backend": self.backend,
+            "r.basis": self.basis,
         }
         found: list[tuple[str, tuple[Any, ...]]] = [(f"{name} = ?", (value,)) for name, value in equal.items() if value]
         if self.state in OPEN:
             # In words, so that the databases see that their index of open requests has all of these.
             found.append(("r.state IN ('HELD', 'STREAMING')", ()))
-        if self.status is not None:
-            found.append(("r.status BETWEEN ? AND ?", self.status))
+        found += self._rare()
         if self.from_us is not None:
             found.append(("r.created_us >= ?", (self.from_us,)))
         if self.to_us is not None:
             found.append(("r.created_us < ?", (self.to_us,)))
         return found
+
+    def _rare(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """Each in the very words of the partial index that has it (migration 0008), or no database would use that."""
+        found: list[tuple[str, tuple[Any, ...]]] = []
+        if self.failed or (self.status is not None and self.status[0] >= 400):
+            found.append(("r.status >= 400", ()))
+        if self.failed:
+            found.append(("r.status <> 499", ()))
+        if self.status is not None:
+            found.append(("r.status BETWEEN ? AND ?", self.status))
+        if self.basis not in (None, "measured"):
+            found.append(("r.basis IN ('partial', 'estimated', 'recovered')", ()))
+        if self.error is not None:
+            part = f"%{_like(self.error.lower())}%"
+            sql = "(LOWER(r.error) LIKE ? ESCAPE '!' OR LOWER(r.error_code) LIKE ? ESCAPE '!')"
+            found += [("r.error IS NOT NULL", ()), (sql, (part, part))]
+        return found
+
+
+def _like(text: str) -> str:
+    """The text with nothing in it that LIKE takes for a pattern."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 @dataclass(frozen=True, slots=True)

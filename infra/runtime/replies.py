@@ -39,6 +39,16 @@ def refusal(error: GatewayError) -> Response:
     return Response(encode(error.body()), error.status, error.headers(), content_type=JSON)
 
 
+def download(lines: AsyncIterable[bytes], content_type: str, name: str, total: int | None = None) -> Response:
+    """A file that is made while it is sent; `total` rows, for a progress bar."""
+    headers = {"content-disposition": f'attachment; filename="{name}"', "cache-control": "no-store"}
+    if total is not None:
+        headers["x-total-count"] = str(total)
+    response = Response(lines, 200, headers, content_type=content_type)
+    response.timeout = None  # a slow client may take its time
+    return response
+
+
 def event(data: Any) -> bytes:
     """One server-sent event."""
     return b"data: " + _ENCODER.encode(data) + b"\n\n"

@@ -39,7 +39,9 @@ endpoints:
   - routes: [GET /admin/series, POST /admin/figures/rebuild]
     function: functions.admin_figures
     access: admin
-  - {{routes: [GET /admin/requests, "GET /admin/requests/{{id}}"], function: functions.admin_requests, access: admin}}
+  - routes: [GET /admin/requests, GET /admin/requests/export, "GET /admin/requests/{{id}}"]
+    function: functions.admin_requests
+    access: admin
   - routes: [GET /admin/backends, POST /admin/backends/probe, "GET /admin/backends/{{name}}/events"]
     function: functions.admin_backends
     access: admin

@@ -62,6 +62,50 @@ async def test_every_filter_leaves_what_it_names(journal: Journal, log: Log) -> 
         assert sorted(line.id for line in (await journal.page(filters)).rows) == sorted(ids), filters
 
 
+async def test_what_went_wrong_is_found_by_class_text_backend_and_basis(journal: Journal, log: Log) -> None:
+    await log(backend="one", basis="measured")
+    await log(backend="two", status=502, state="VOID", error="CUDA out of memory, 100%", error_code="backend_error")
+    await log(status=499, basis="partial", backend="one")
+    await log(state="SETTLED", status=None, basis="recovered", error="The gateway stopped", error_code="gateway_died")
+    expected = {
+        Filters(failed=True): ["req_0002"],
+        Filters(status=(400, 499)): ["req_0003"],
+        Filters(error="Out of MEMORY"): ["req_0002"],
+        Filters(error="gateway_"): ["req_0004"],
+        Filters(error="_%"): [],
+        Filters(error="100%"): ["req_0002"],
+        Filters(error="!"): [],
+        Filters(backend="one"): ["req_0001", "req_0003"],
+        Filters(basis="measured"): ["req_0001"],
+        Filters(basis="recovered"): ["req_0004"],
+        Filters(basis="partial", backend="one", failed=False): ["req_0003"],
+    }
+    for filters, ids in expected.items():
+        assert sorted(line.id for line in (await journal.page(filters)).rows) == ids, filters
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        (Filters(failed=True), "requests_failed"),
+        (Filters(status=(504, 504)), "requests_failed"),
+        (Filters(error="memory"), "requests_with_error"),
+        (Filters(basis="recovered"), "requests_not_measured"),
+        (Filters(), "requests_by_time"),
+        (Filters(user_id="user_ada"), "requests_of_user"),
+    ],
+)
+async def test_each_filter_has_its_index_on_sqlite(store: Store, filters: Filters, index: str) -> None:
+    if store.dialect != "sqlite":
+        pytest.skip("PostgreSQL chooses by the size of its tables")
+    where = " AND ".join(sql for sql, _ in filters.conditions()) or "TRUE"
+    values = [value for _, some in filters.conditions() for value in some]
+    order = "ORDER BY r.created_us DESC, r.id DESC LIMIT 100"
+    plan = await store.rows(f"EXPLAIN QUERY PLAN SELECT * FROM requests r WHERE {where} {order}", *values)
+    assert index in plan[0]["detail"]
+    assert len(plan) == 1, "no sorting"
+
+
 async def test_open_requests_are_found_by_their_own_index(store: Store, journal: Journal, log: Log) -> None:
     await log(state="HELD", status=None)
     await log(state="STREAMING", status=None)
