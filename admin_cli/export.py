@@ -26,19 +26,20 @@ def form_of(path: Path) -> str:
 async def write(admin: AdminClient, path: Path, form: str, filters: Mapping[str, Any]) -> None:
     """A file has its name only when it is whole. Raises ClientError, OSError."""
     if str(path) == STDOUT:
-        async with admin.export_requests("csv", **filters) as file:
-            async for part in file.parts:
+        async with admin.export_requests("csv", **filters) as answer:
+            async for part in answer.aiter_bytes():
                 sys.stdout.buffer.write(part)
         sys.stdout.flush()
         return
     part_path = path.with_name(f".{path.name}.part")
     try:
-        async with admin.export_requests(form, **filters) as file:
-            await _save(file.parts, part_path, file.total)
+        async with admin.export_requests(form, **filters) as answer:
+            total = int(answer.headers.get("x-total-count", 0))
+            await _save(answer.aiter_bytes(), part_path, total)
         part_path.rename(path)
     finally:
         part_path.unlink(missing_ok=True)
-    output.line(f"{path}: {file.total:,} requests.")
+    output.line(f"{path}: {total:,} requests.")
 
 
 async def _save(parts: Any, path: Path, total: int) -> None:

@@ -1,19 +1,9 @@
 """What is sold and what came of it at the admin API: models, prices, requests, backends, the ledger."""
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from infra.client.door import Amount, Answer, Verbs, once, segment
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """A file on its way: how many rows it will have, and its bytes."""
-
-    total: int
-    parts: AsyncIterator[bytes]
 
 
 class Trade(Verbs):
@@ -49,13 +39,6 @@ class Trade(Verbs):
         """The journal, newest first; filters: user, key, model, state, status, endpoint, backend, basis, error, from,
         to."""
         return await self._door.ask("GET", "/admin/requests", query={**filters, "limit": limit, "cursor": cursor})
-
-    @contextlib.asynccontextmanager
-    async def export_requests(self, format: str = "csv", **filters: Any) -> AsyncIterator[Export]:
-        """All that the filters find as a file, csv or jsonl, to read piece by piece (`async with`)."""
-        query = {**filters, "format": format}
-        async with self._door.stream("GET", "/admin/requests/export", query=query) as answer:
-            yield Export(int(answer.headers.get("x-total-count", 0)), answer.aiter_bytes())
 
     async def request(self, request_id: str) -> Answer:
         """One request with its cost item by item."""

@@ -63,7 +63,7 @@ async def test_filters_hold_for_a_file_too(owner: Owner) -> None:
 async def test_the_client_reads_a_file_piece_by_piece(owner: Owner) -> None:
     await owner.chat(await owner.running.key())
     admin = AdminClient(owner.running.url, token=ADMIN_KEY)
-    async with admin, admin.export_requests("jsonl", model="stand-in") as file:
-        found = b"".join([part async for part in file.parts])
-    assert file.total == 1
+    async with admin, admin.export_requests("jsonl", model="stand-in") as answer:
+        found = b"".join([part async for part in answer.aiter_bytes()])
+    assert answer.headers["x-total-count"] == "1"
     assert json.loads(found)["charged_nano"] == COST
