@@ -60,7 +60,7 @@ class Filters:
         return found
 
     def _rare(self) -> list[tuple[str, tuple[Any, ...]]]:
-        """Each in the very words of the partial index that has it (migration 0008), or no database would use that."""
+        """Each in the very words of the partial index that has it (migration 0009), or no database would use that."""
         found: list[tuple[str, tuple[Any, ...]]] = []
         if self.failed or (self.status is not None and self.status[0] >= 400):
             found.append(("r.status >= 400", ()))
