@@ -4,6 +4,7 @@ import asyncio
 
 from quart import Response
 
+from functions.admin_models.previewing import previewed
 from functions.admin_models.putting import put
 from functions.admin_models.schema import as_list, price_view, view
 from infra.errors import NotFound
@@ -14,7 +15,8 @@ from infra.store.models import PriceVersion
 
 async def handle(call: Call) -> Response:
     """Raises BadRequest 400, NotFound 404 ("did you mean")."""
-    place = "one" if "id" in call.params else "prices" if call.path.endswith("/prices") else "all"
+    last = call.path.rpartition("/")[2]
+    place = "one" if "id" in call.params else last if last in ("prices", "preview") else "all"
     do = DO[call.method.replace("HEAD", "GET"), place]
     # An admin who leaves in the middle stops neither a change nor its line in the audit log.
     return await asyncio.shield(call.gateway.spawn(do(call), name=f"admin-{call.id}"))
@@ -55,4 +57,4 @@ async def show_prices(call: Call) -> Response:
 
 
 DO = {("GET", "all"): show_all, ("POST", "all"): put, ("GET", "one"): show, ("DELETE", "one"): remove}
-DO |= {("GET", "prices"): show_prices}
+DO |= {("GET", "prices"): show_prices, ("POST", "preview"): previewed}

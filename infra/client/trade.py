@@ -35,6 +35,24 @@ class Trade(Verbs):
         """Every price version of a model, newest first."""
         return await self._door.ask("GET", "/admin/prices", query={"model": model})
 
+    async def preview_price(
+        self,
+        model: str,
+        *,
+        price: Mapping[str, str | None] | None = None,
+        price_in: Amount | None = None,
+        price_out: Amount | None = None,
+        endpoint: str | None = None,
+        days: int | None = None,
+    ) -> Answer:
+        """What a price would have meant on the last days' requests; changes nothing."""
+        body: Answer = {"model": model, "price": price, "price_in": price_in, "price_out": price_out}
+        # A meter may be null, "no price of its own": only what was not said at all is left out.
+        said = {
+            name: value for name, value in {**body, "endpoint": endpoint, "days": days}.items() if value is not None
+        }
+        return await self._door.ask("POST", "/admin/prices/preview", body=said, nulls=True)
+
     async def requests(self, *, limit: int | None = None, cursor: str | None = None, **filters: Any) -> Answer:
         """The journal, newest first; filters: user, key, model, state, status, endpoint, backend, basis, error, from,
         to."""

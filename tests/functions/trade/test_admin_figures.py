@@ -77,3 +77,27 @@ async def test_a_chart_that_cannot_be_understood_is_a_400_that_names_the_field(o
     for query, param in WRONG:
         assert (await owner.refused("GET", f"/admin/series?{query}"))["param"] == param, query
     assert (await owner.ask("GET", "/admin/series?user=nobody")).status_code == 404
+
+
+async def test_a_price_that_is_tried_out_changes_nothing_and_tells_what_it_would_have_meant(owner: Owner) -> None:
+    key = await owner.running.key()
+    await owner.chat(key)
+    await owner.chat(key)
+    body = {"model": "stand-in", "price": {"output": "4.00/1M"}}
+    found = await owner.done("POST", "/admin/prices/preview", body)
+    assert (found["requests"], found["charged_nano"], found["would_be_nano"]) == (2, 2 * COST, 2 * (3_000 + 20_000))
+    assert found["difference_nano"] == 2 * 10_000
+    assert found["price"] == {"input": "1.00/1M", "output": "4.00/1M"}
+    assert (await owner.done("POST", "/admin/prices/preview", {**body, "endpoint": "embeddings"}))["requests"] == 0
+    versions = (await owner.done("GET", "/admin/prices?model=stand-in"))["data"]
+    assert [each["price"]["output"] for each in versions if not each["endpoint"]] == ["2.00/1M"]
+
+
+async def test_a_preview_that_cannot_be_is_a_400_that_names_the_field(owner: Owner) -> None:
+    for body, param in (
+        ({"price": {"output": "4"}}, "price.output"), ({}, "price"), ({"price_in": 1, "days": 0}, "days"),
+        ({"price_in": 1, "endpoint": "nowhere"}, "endpoint"), ({"price": {"outptu": "4/1M"}}, "price"),
+    ):  # fmt: skip
+        error = await owner.refused("POST", "/admin/prices/preview", {"model": "stand-in", **body})
+        assert error["param"] == param, body
+    await owner.refused("POST", "/admin/prices/preview", {"model": "nothing", "price_in": 1}, 404)
