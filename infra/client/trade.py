@@ -1,6 +1,6 @@
 """What is sold and what came of it at the admin API: models, prices, requests, backends, the ledger."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.client.door import Amount, Answer, Verbs, once, segment
@@ -13,17 +13,24 @@ class Trade(Verbs):
         """Models with targets, prices per token, and whether they override gateway.yaml."""
         return await self._door.ask("GET", "/admin/models")
 
+    async def model(self, model: str) -> Answer:
+        """One of them."""
+        return await self._door.ask("GET", f"/admin/models/{segment(model)}")
+
     async def put_model(
         self,
         model: str,
-        upstream: str | None = None,
+        upstream: str | Sequence[str] | None = None,
         *,
         price_in: Amount | None = None,
         price_out: Amount | None = None,
-        price: Mapping[str, str] | None = None,
+        price: Mapping[str, str | None] | None = None,
         max_output: int | None = None,
     ) -> Answer:
-        """Makes or changes a model; prices per token, or `price` as in gateway.yaml ({"input": "1.00/1M"})."""
+        """Makes or changes a model; prices per token, or `price` as in gateway.yaml ({"input": "1.00/1M"}).
+
+        None for a meter takes its own price away. `upstream` may be several places.
+        """
         body: Answer = {"id": model, "upstream": upstream, "price_in": price_in, "price_out": price_out}
         return await self._door.ask("POST", "/admin/models", body=body | {"price": price, "max_output": max_output})
 

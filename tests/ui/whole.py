@@ -54,7 +54,8 @@ class Whole:
     """gateway.yaml."""
 
     async def open(self, path: str) -> None:
-        """Goes to a page."""
+        """Goes to a page, once the one before has all its parts: a download that is cut is a line in the log."""
+        await self.browser.until("document.readyState === 'complete'")
         await self.browser.open(self.room.url + path)
 
     def say(self, old: str, new: str) -> None:
@@ -84,5 +85,5 @@ async def whole(folder: Path, llama: str = "http://127.0.0.1:9") -> AsyncIterato
         await browser.open(f"{room.url}/sign-in")
         await browser.type("Admin key", ADMIN_KEY)
         await browser.press("Enter")
-        await browser.see("Backends")
+        await browser.until("document.querySelectorAll('.chart svg').length > 0")
         yield Whole(backend, gateway, room, browser, admin, folder / "gateway.yaml")

@@ -1,10 +1,16 @@
-"""Models and prices: what is sold, where it runs, and what a token costs."""
+"""Models and prices: what is sold, where it runs and whether that is up, what a token costs; add one."""
+
+from typing import Any
+from urllib.parse import quote
+
+from nicegui import ui
 
 from .. import show
 from ..desk import Desk
-from ..parts.card import card
-from ..parts.dialog import actions, button, facts, opened, settled
+from ..parts.dialog import button
+from ..parts.form import Form, choice
 from ..parts.listing import Column, Listing, Row
+from ..parts.price import PriceFields
 
 COLUMNS = (
     Column("model", "Model"),
@@ -13,9 +19,10 @@ COLUMNS = (
     Column("price_out", "Price out", "number"),
     Column("context", "Context", "number"),
     Column("max_output", "Longest answer", "number"),
-    Column("source", "Declared by", "badge"),
+    Column("source", "Declared by"),
+    Column("served", "Served", "badge"),
 )
-_SOURCES = {"file": "gateway.yaml", "owner": "the owner"}
+SOURCES = {"file": "gateway.yaml", "owner": "the owner"}
 
 
 def build(desk: Desk) -> None:
@@ -26,42 +33,100 @@ def build(desk: Desk) -> None:
 class _Models:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        empty = "No model is declared: add one to gateway.yaml, or with `aethergate add-model`."
-        with card("Models and prices", "Prices are per million tokens; the newest version counts for new requests."):
+        self._backends: dict[str, Row] = {}
+        with ui.element("section").classes("card"):
+            with ui.element("div").classes("card-head"):
+                ui.label("Models and prices").classes("card-title")
+                ui.space()
+                button("Add a model", self._add, "main")
+            ui.label(
+                "Per million tokens. Open one for its history, to change its price and to see its margin."
+            ).classes("card-hint")
+            empty = "No model is declared: add one here, in gateway.yaml, or with `aethergate add-model`."
             self._list = Listing(desk, COLUMNS, self._ask, self._shape, empty, self._open)
-        desk.keep(self._list.load, 15)
+        desk.keep(self._list.load, 10)
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
+        found = (await self._desk.ask(lambda api: api.backends()))["data"]
+        self._backends = {str(row["name"]): row for row in found}
         return await self._desk.ask(lambda api: api.models())
 
     def _shape(self, row: Row) -> Row:
         currency = self._desk.house.currency
+        words, tone, why = served(row, self._backends)
         return {
             "id": row["id"],
             "model": row["id"],
             "targets": ", ".join(row["targets"]),
+            "targets_hint": ", ".join(row["targets"]),
             "price_in": show.per_million(row["price_in"], currency),
             "price_out": show.per_million(row["price_out"], currency),
-            "context": show.count(row["context"]),
+            "context": show.count(context_of(row, self._backends)),
             "max_output": show.count(row["max_output"]),
-            "source": _SOURCES.get(row["source"], str(row["source"])),
-            "source_tone": "plain",
+            "source": SOURCES.get(row["source"], str(row["source"])) + (" +" if row.get("overrides_file") else ""),
+            "source_hint": "the owner set something over gateway.yaml" if row.get("overrides_file") else "",
+            "served": words,
+            "served_tone": tone,
+            "served_hint": why,
         }
 
     async def _open(self, row: Row) -> None:
-        overrides = "; this overrides gateway.yaml" if row.get("overrides_file") else ""
-        with opened(str(row["id"])) as dialog:
-            facts(
-                [
-                    ("Runs as", ", ".join(row["targets"])),
-                    ("Declared by", _SOURCES.get(row["source"], str(row["source"])) + overrides),
-                    ("State", "on sale" if row["active"] else "switched off"),
-                    ("Price version", str(row["price_version"])),
-                    *((f"Price, {meter}", str(price)) for meter, price in (row.get("price") or {}).items()),
-                    ("Context", f"{show.count(row['context'])} tokens" if row["context"] else "not known"),
-                    ("Longest answer", f"{show.count(row['max_output'])} tokens" if row["max_output"] else "no limit"),
-                ]
+        ui.navigate.to(f"/model?id={quote(str(row['id']), safe='')}")
+
+    async def _add(self) -> None:
+        form = Form(self._desk, "Add a model")
+        with form.fields():
+            name = form.text("Name that callers use", needed="Type a name, as in qwen2.5:3b.")
+            upstream = place_field("", places(self._backends))
+            most = form.text("Longest answer in tokens (empty: no limit)")
+            prices = PriceFields({}, self._desk.house.currency)
+
+        def ask(api: Any) -> Any:
+            return api.put_model(
+                str(name.value).strip(), str(upstream.value or ""), price=prices.changes(), max_output=whole(most.value)
             )
-            with actions():
-                button("Close", lambda: dialog.submit(None))
-        await settled(dialog)
+
+        made = await form.sent(ask, "Add", check=prices.valid)
+        if made is not None:
+            ui.notify(f"{made['id']} is on sale.", type="positive")
+        await self._desk.attempt(self._list.load)
+
+
+def served(row: Row, backends: dict[str, Row]) -> tuple[str, str, str]:
+    """(words, tone, why) of whether anything serves the model now."""
+    names = [str(target).partition("/")[0] for target in row["targets"]]
+    up = [name for name in names if (backends.get(name) or {}).get("up")]
+    if not row.get("active", True):
+        return "switched off", "plain", ""
+    if not up:
+        reasons = [f"{name}: {(backends.get(name) or {}).get('why') or 'not looked at yet'}" for name in names]
+        return "nobody", "bad", "\n".join(reasons)
+    return (f"{len(up)} of {len(names)}" if len(names) > 1 else "yes"), ("ok" if len(up) == len(names) else "warn"), ""
+
+
+def context_of(row: Row, backends: dict[str, Row]) -> int | None:
+    """Tokens that fit into one request everywhere: as declared, else as the backends tell."""
+    if row["context"]:
+        return int(row["context"])
+    parts = [str(target).partition("/") for target in row["targets"]]
+    told = [((backends.get(name) or {}).get("contexts") or {}).get(upstream) for name, _, upstream in parts]
+    return min((int(each) for each in told if each), default=None)
+
+
+def places(backends: dict[str, Row]) -> list[str]:
+    """What the backends say that they have, as targets are written."""
+    return [f"{name}/{model}" for name, row in backends.items() for model in row.get("models") or []]
+
+
+def place_field(value: str, known: list[str]) -> ui.select:
+    """Where a model runs: one of what the backends have, or anything typed."""
+    options = [*([value] if value and value not in known else []), *known]
+    found = choice("Runs as: backend/its own name there", options, value or None)
+    found.props("use-input fill-input hide-selected input-debounce=0 new-value-mode=add-unique")
+    return found
+
+
+def whole(text: Any) -> int | None:
+    """A whole number of a field, None where nothing stands in it; what is none is refused by the gateway as it is."""
+    plain = str(text or "").strip().replace(",", "")
+    return int(plain) if plain.isdecimal() else (plain or None)  # type: ignore[return-value]

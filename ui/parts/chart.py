@@ -9,10 +9,10 @@ from typing import Any
 
 from nicegui import ui
 
-_INK, _GRID = "#8b93a3", "rgba(139,147,163,.18)"
+INK, GRID = "#8b93a3", "rgba(139,147,163,.18)"
 COLOURS = ("#6d66f2", "#14b8a6", "#f59e0b", "#e5484d")
-_READ = "value => Number(value).toLocaleString('en', {maximumFractionDigits: 6})"
-_SHORT = "value => Intl.NumberFormat('en', {notation: 'compact', maximumSignificantDigits: 3}).format(value)"
+READ = "value => Number(value).toLocaleString('en', {maximumFractionDigits: 6})"
+SHORT = "value => Intl.NumberFormat('en', {notation: 'compact', maximumSignificantDigits: 3}).format(value)"
 
 
 def days_back(days: int, today: date) -> list[str]:
@@ -63,8 +63,8 @@ def _options(series: list[dict[str, Any]], two_axes: bool) -> dict[str, Any]:
     axis = {
         "type": "value",
         "minInterval": 0,
-        "axisLabel": {"color": _INK, ":formatter": _SHORT},
-        "splitLine": {"lineStyle": {"color": _GRID}},
+        "axisLabel": {"color": INK, ":formatter": SHORT},
+        "splitLine": {"lineStyle": {"color": GRID}},
     }
     right = {**axis, "splitLine": {"show": False}, "minInterval": 1}
     return {
@@ -76,14 +76,14 @@ def _options(series: list[dict[str, Any]], two_axes: bool) -> dict[str, Any]:
             "icon": "roundRect",
             "itemWidth": 12,
             "itemHeight": 8,
-            "textStyle": {"color": _INK},
+            "textStyle": {"color": INK},
         },
-        "tooltip": {"trigger": "axis", "confine": True, "axisPointer": {"type": "shadow"}, ":valueFormatter": _READ},
+        "tooltip": {"trigger": "axis", "confine": True, "axisPointer": {"type": "shadow"}, ":valueFormatter": READ},
         "xAxis": {
             "type": "category",
             "data": [],
-            "axisLabel": {"color": _INK, "hideOverlap": True},
-            "axisLine": {"lineStyle": {"color": _GRID}},
+            "axisLabel": {"color": INK, "hideOverlap": True},
+            "axisLine": {"lineStyle": {"color": GRID}},
             "axisTick": {"show": False},
         },
         "yAxis": [axis, right] if two_axes else [axis],

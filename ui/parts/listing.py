@@ -1,9 +1,8 @@
 """A list that the server pages: a table on a desk, cards on a phone, every row opened by click or by Enter.
 
-The templates below are constants; what a row says goes through Vue's interpolation, which escapes.
+Rows are drawn by listing.js, in place; what a row says is escaped there.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,33 +16,6 @@ from .state import Words
 
 Row = dict[str, Any]
 PAGE_ROWS = 50
-_CELL = """
-  <span v-if="col.kind === 'badge'" :class="['badge', props.row[col.name + '_tone']]"
-        :title="props.row[col.name + '_hint']">{{ col.value }}</span>
-  <a v-else-if="props.row[col.name + '_href']" class="cell-link" :href="col.path(props.row[col.name + '_href'])"
-     @click.stop @keydown.enter.stop>{{ col.value }}</a>
-  <span v-else :title="col.hint ? col.hint(props.row[col.name]) : props.row[col.name + '_hint']">{{ col.value }}</span>
-  <small v-if="props.row[col.name + '_more']" class="more">{{ props.row[col.name + '_more'] }}</small>"""
-_HEAD = """
-<q-tr :props="props">
-  <q-th v-for="col in props.cols" :key="col.name" :props="props" :aria-sort="col.arrow">
-    <button v-if="col.sort" type="button" class="sorter" @click="$parent.$emit('sort', col.sort)">{{ col.label }}
-      <span class="arrow">{{ {ascending: "↑", descending: "↓"}[col.arrow] || "↕" }}</span></button>
-    <span v-else>{{ col.label }}</span>
-  </q-th>
-</q-tr>"""
-_BODY = f"""
-<q-tr :props="props" class="line" tabindex="0" @click="$parent.$emit('show', props.row.id)"
-      @keydown.enter="$parent.$emit('show', props.row.id)">
-  <q-td v-for="col in props.cols" :key="col.name" :props="props" :class="'kind-' + col.kind">{_CELL}</q-td>
-</q-tr>"""
-_ITEM = f"""
-<div class="tile" tabindex="0" role="button" @click="$parent.$emit('show', props.row.id)"
-     @keydown.enter="$parent.$emit('show', props.row.id)">
-  <div v-for="col in props.cols" :key="col.name" :class="['tile-line', 'kind-' + col.kind]">
-    <span class="tile-name">{{{{ col.label }}}}</span><span class="tile-value">{_CELL}</span>
-  </div>
-</div>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +37,9 @@ class Column:
     def spec(self, order: str = "") -> Row:
         """As Quasar's table wants it; times are epoch seconds, written in the viewer's own zone."""
         found: Row = {"name": self.name, "field": self.name, "label": self.label, "kind": self.kind, "sort": self.sort}
-        found["align"] = "right" if self.kind == "number" else "left"
-        found[":path"] = "path => room.path(path)"
+        found |= {"align": "right" if self.kind == "number" else "left", "never": self.never}
         if self.sort and order.removeprefix("-") == self.sort:
             found["arrow"] = "descending" if order.startswith("-") else "ascending"
-        if self.kind in ("time", "ago"):
-            how = "when" if self.kind == "time" else "ago"
-            found |= {":format": f"value => room.{how}(value, {json.dumps(self.never)})"}
-            found |= {":hint": "value => room.exactly(value)"}
         return found
 
 
@@ -161,12 +128,14 @@ class Listing:
             await self._on_sort(str(event.args))
 
 
+class _Lines(ui.table, component="listing.js"):
+    """Quasar's table, drawn by our own component."""
+
+
 def _table(columns: Sequence[Column], opens: bool) -> ui.table:
-    table = ui.table(columns=[column.spec() for column in columns], rows=[], row_key="id")
+    table = _Lines(columns=[column.spec() for column in columns], rows=[], row_key="id")
     table.props("flat hide-pagination :rows-per-page-options=[0] :grid=Quasar.Screen.lt.md")
     table.classes("listing" + (" opens" if opens else ""))
-    for slot, template in (("header", _HEAD), ("body", _BODY), ("item", _ITEM), ("no-data", "<span></span>")):
-        table.add_slot(slot, template)
     table.set_visibility(False)
     return table
 

@@ -1,0 +1,125 @@
+"""What runs now, models with their prices, and backends in a real browser, before a real gateway."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.ui.browser import BINARY
+from tests.ui.whole import HOSTILE, Whole, whole
+
+pytestmark = [
+    pytest.mark.skipif(BINARY is None, reason="no Chromium here (apt-get install chromium)"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+    async with whole(tmp_path_factory.mktemp("machines")) as found:
+        await found.admin.add_user(HOSTILE, "10.00")
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def house(shared: Whole) -> AsyncIterator[Whole]:
+    """Whatever a test does, nothing may go wrong in the browser."""
+    yield shared
+    await shared.nothing_went_wrong()
+
+
+@contextlib.asynccontextmanager
+async def streams(house: Whole, count: int) -> AsyncIterator[list[asyncio.Task[str]]]:
+    """So many streams of slow answers; what each of them read."""
+    house.backend.script(pieces=60, delay=0.25)
+    key = (await house.admin.add_key(HOSTILE))["key"]
+    hello = {"model": "stand-in", "messages": [{"role": "user", "content": "one two"}], "stream": True}
+
+    async def read() -> str:
+        return (await house.gateway.post("/v1/chat/completions", key, hello)).text
+
+    running = [asyncio.create_task(read()) for _ in range(count)]
+    try:
+        yield running
+    finally:
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        house.backend.script()
+
+
+async def test_what_runs_and_waits_is_seen_second_by_second_and_one_is_stopped(house: Whole) -> None:
+    owner = house.browser
+    await house.open("/live")
+    await owner.see("Nothing runs and nobody waits.")
+    async with streams(house, 3) as running:
+        await owner.until("document.querySelectorAll('.line .badge.run').length === 2")  # as many as there are slots
+        await owner.see("in the queue")
+        await owner.see(HOSTILE)
+        await owner.run("document.querySelectorAll('.line').forEach(line => line.kept = true)")
+        tokens = "document.querySelector('.line').cells[5].innerText"
+        before = await owner.run(tokens)
+        await owner.until(f"{tokens} !== {before!r}")  # in place: the rows are the same elements
+        assert await owner.run("[...document.querySelectorAll('.line')].every(line => line.kept)")
+        await owner.click("streaming")
+        await owner.click("Stop…")
+        await owner.type("Reason", "too long")
+        await owner.click("Stop it")
+        await owner.see("Stopped after")
+        done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        [stopped] = [each for each in done if "too long" in each.result()]
+        assert '"code": "stopped"' in stopped.result() or '"code":"stopped"' in stopped.result()
+    await house.gateway.settled()
+    await owner.see("Nothing runs and nobody waits.", 30)
+
+
+async def test_a_model_is_added_priced_and_taken_back(house: Whole) -> None:
+    owner = house.browser
+    await house.open("/models")
+    await owner.click("Add a model")
+    await owner.type("Name that callers use", "my/own..model")
+    await owner.type("Runs as", "one/stand-in")
+    await owner.press("Enter")
+    await owner.press("Tab")
+    await owner.type("Input", "1.50")
+    await owner.type("Output", "x")
+    await owner.click("Add", ".q-dialog .actions")
+    await owner.see("is not a price of a million tokens")
+    await owner.type("Output", "3")
+    await owner.click("Add", ".q-dialog .actions")
+    await owner.see("$3.00 / 1M")
+    made = await house.admin.model("my/own..model")
+    assert (made["targets"], made["price"], made["source"]) == (
+        ["one/stand-in"],
+        {"input": "1.50/1M", "output": "3.00/1M"},
+        "owner",
+    )
+    await owner.click("my/own..model")
+    await owner.see("Another price")
+    await owner.see("the owner")
+    await owner.click("Take back")
+    await owner.see("is no longer sold")
+    await owner.click("Take back", ".q-dialog .actions")
+    await owner.see("Add a model")
+    await owner.gone("my/own..model")
+
+
+async def test_a_price_is_changed_after_a_look_at_what_it_means(house: Whole) -> None:
+    owner = house.browser
+    await house.open("/model?id=stand-in")
+    await owner.see("Change a price to see it.")
+    assert await owner.until("document.querySelectorAll('.chart svg path').length > 4")
+    await owner.type("Output", "4.00")
+    await owner.until("!document.querySelector('.form .actions button').disabled")
+    await owner.click("Set this price…")
+    await owner.see("Output: $2.00 / 1M → $4.00 / 1M. New requests pay it from now on")
+    await owner.click("Set the price")
+    await owner.see("The new price is in force.")
+    await owner.see("gateway.yaml, changed here")
+    versions = (await house.admin.prices("stand-in"))["data"]
+    assert [row["price"]["output"] for row in versions] == ["4.00/1M", "2.00/1M"]
+    await owner.see("output $4.00 / 1M")
+    await owner.see("Cached input")
+    await house.admin.remove_model("stand-in")
