@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from admin_cli.commands import database, keys, manifest, models, money, requests, run, setup, users
+from admin_cli.commands import backends, database, keys, manifest, models, money, requests, run, setup, users
 from admin_cli.grammar import Group
 
-ROOMS = (setup, run, users, keys, models, money, requests, manifest, database)
+ROOMS = (setup, run, users, keys, models, money, requests, backends, manifest, database)
 BEGIN = (
     "Begin with `make run` or `aethergate init && aethergate up`. Each command has examples: aethergate add-user --help"
 )

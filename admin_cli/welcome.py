@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from admin_cli.running import Prepared
-    from infra.backends.pool import BackendState
+    from infra.backends.state import BackendState
     from infra.client import AdminClient
     from infra.config.objects import Manifest
     from infra.runtime.gateway import Gateway

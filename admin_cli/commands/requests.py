@@ -1,4 +1,4 @@
-"""The journal of requests, and the backends that answer them."""
+"""The journal of requests."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,6 @@ def add(app: typer.Typer) -> None:
         "aethergate requests --status error --since 2026-11-01 --export errors.csv",
     )
     command(app, "Traffic", "requests", *examples)(requests)
-    command(app, "Traffic", "backends", "aethergate backends", "aethergate backends --probe")(backends)
 
 
 def requests(
@@ -92,29 +91,3 @@ def _one(row: dict[str, Any]) -> None:
         for each in row["cost"]
     ]
     output.table(("METER", "UNITS>", "PRICE>", "AMOUNT>"), lines, "nothing was charged")
-
-
-def backends(
-    probe: Annotated[bool, typer.Option("--probe", help="Look at every backend now.")] = False,
-    json: Json = False,
-    config: ConfigFile = None,
-) -> None:
-    """Show the backends of the running gateway: which are up, how busy, what they serve."""
-    found = ask(config, lambda admin: admin.probe_backends() if probe else admin.backends(), serving=True)
-    if json:
-        output.json(found)
-        return
-    rows = [
-        (
-            each["name"],
-            each["adapter"],
-            {True: "up", False: "down", None: "not looked at yet"}[each["up"]],
-            f"{each['busy']}/{each['slots']}",
-            each["queued"],
-            ", ".join(each["models"]),
-            each["why"],
-        )
-        for each in found["data"]
-    ]
-    names = ("BACKEND", "ADAPTER", "STATE", "BUSY>", "QUEUED>", "SERVES", "WHY")
-    output.table(names, rows, "no backend is declared in gateway.yaml")

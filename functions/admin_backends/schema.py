@@ -3,7 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from infra.backends.pool import BackendState
+import msgspec
+
+from infra.backends.state import BackendState
 from infra.journal import views
 from infra.journal.recently import Hour
 
@@ -24,7 +26,16 @@ def backend(state: BackendState, hour: Hour) -> dict[str, Any]:
         "failures": state.failures,
         "ejected": state.ejected,
         "ejected_until": views.seconds(state.ejected_until_us),
+        "draining": state.draining,
+        "available": list(state.available),
+        "opens_at": views.seconds(state.opens_us),
     }
+
+
+class Switch(msgspec.Struct, forbid_unknown_fields=True):
+    """PATCH /admin/backends/{name}."""
+
+    drain: bool
 
 
 def event(row: views.Row) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from infra.backends.pool import BackendState
+from infra.backends.state import BackendState
 from infra.catalogue.offer import Offer
 from infra.errors import ModelUnknown
 from infra.metering.price import PriceList

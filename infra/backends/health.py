@@ -31,5 +31,6 @@ async def watch(station: Station) -> None:
             continue
         except TimeoutError:
             await look(station)
+        station.mind_hours()
         delay = INTERVAL if station.up else min(RETRY_MAX, 2 * delay)
         station.retry_seconds = delay

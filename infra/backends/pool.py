@@ -1,8 +1,7 @@
 """Every backend's slots in one place: who gets which, who waits, and which backend is up."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from infra.backends.adapters import make
 from infra.backends.adapters.base import Adapter
@@ -14,42 +13,11 @@ from infra.backends.queue import Rank
 from infra.backends.seat import Seat
 from infra.backends.sharing import Sharing
 from infra.backends.slots import MEASURED
+from infra.backends.state import BackendState, state_of
 from infra.backends.station import Station
 from infra.backends.waiter import Told, Waiter
-from infra.config.objects import AdapterName, Backend, Target
+from infra.config.objects import Backend, Target
 from infra.errors import NoBackend, Overloaded, ShuttingDown
-from infra.store.clock import now_us
-
-
-@dataclass(frozen=True, slots=True)
-class BackendState:
-    """One backend as the owner sees it."""
-
-    name: str
-    adapter: AdapterName
-    up: bool | None
-    """None: not looked at yet, taken as up."""
-    why: str | None
-    """One sentence where it is not up."""
-    slots: int
-    busy: int
-    queued: int
-    models: tuple[str, ...] = ()
-    """What it serves, by its own names."""
-    context: int | None = None
-    """Tokens of context that one request has, where all its models have the same."""
-    contexts: Mapping[str, int] = field(default_factory=dict)
-    loaded: tuple[str, ...] | None = None
-    """What is in its memory right now; None where it does not tell."""
-    capabilities: tuple[str, ...] = ()
-    last_error: str | None = None
-    checked_us: int | None = None
-    failures: int = 0
-    """Requests in a row that it failed."""
-    ejected: bool = False
-    """It failed too often: nothing is sent there before a trial succeeds."""
-    ejected_until_us: int | None = None
-    """When that trial may come."""
 
 
 class Pool:
@@ -65,6 +33,7 @@ class Pool:
         self._turn = 0.0
         """Virtual time of the last turn."""
         self._open = False
+        self._drained: frozenset[str] = frozenset()
         self.noted: Callable[[str, str], None] = lambda _backend, _what: None
         """Told what happened to a backend: up, down, failed, ejected, readmitted."""
         self.sharing: Sharing | None = None
@@ -116,7 +85,7 @@ class Pool:
 
     def states(self) -> list[BackendState]:
         """Every backend, in the order of gateway.yaml."""
-        return [_state(name, self._stations[name]) for name in self._declared if name in self._stations]
+        return [state_of(name, self._stations[name]) for name in self._declared if name in self._stations]
 
     def why(self, backend: str) -> str | None:
         """The latest trouble of a backend, one sentence; None where there was none."""
@@ -124,6 +93,12 @@ class Pool:
         if station is None:
             return None
         return station.last_error if station.up else station.probe.why
+
+    def drain(self, names: Collection[str]) -> None:
+        """These take nothing new, all others do."""
+        self._drained = frozenset(names)
+        for name, station in self._stations.items():
+            station.drain(name in self._drained)
 
     def budget(self, model: str) -> RetryBudget:
         """How many of a model's requests may be tried again."""
@@ -176,10 +151,13 @@ class Pool:
 
     def _candidates(self, known: Mapping[Station, Target], spare: bool) -> dict[str, Station]:
         """The stations that may be up and are not ejected; where that leaves none, the ejected ones after all."""
-        up = {target.backend: station for station, target in known.items() if station.up is not False}
+        up = {target.backend: station for station, target in known.items() if station.in_service}
         found = {name: station for name, station in up.items() if station.ejection.takes}
         if found or (up and not spare):
             return found or up
+        closed = [error for station in known if (error := station.service.closed()) is not None]
+        if closed and len(closed) == len(known):
+            raise min(closed, key=lambda error: error.retry_after or 0)
         wait = min((station.ejection.left or station.retry_seconds for station in known), default=30)
         raise NoBackend("No backend of this model is up at the moment.", retry_after=wait)
 
@@ -231,7 +209,7 @@ class Pool:
 
     def _returned(self, station: Station) -> None:
         """A backend came up again: those who wait for one of its models wait for it too."""
-        for waiter in self._waiting:
+        for waiter in self._waiting if station.in_service else ():
             if station in waiter.targets and not waiter.granted.done():
                 waiter.join(station)
         station.grant()
@@ -256,6 +234,7 @@ class Pool:
         station.noted = lambda what: self.noted(name, what)
         self._stations[name] = station
         station.share(self.sharing)
+        station.service.draining = name in self._drained
         self._watches[name] = asyncio.create_task(watch(station), name=f"watch {name}")
 
     def _retire(self, adapter: Adapter) -> None:
@@ -272,26 +251,3 @@ def _refuse_hopeless(waiter: Waiter, room: Sequence[Station], longest: float) ->
         raise Overloaded(
             f"The wait for this model is about {seconds:.0f} seconds, too long to queue.", retry_after=seconds - longest
         )
-
-
-def _state(name: str, station: Station) -> BackendState:
-    probe, left = station.probe, station.ejection.left
-    return BackendState(
-        name=name,
-        adapter=station.backend.adapter,
-        up=station.up,
-        why=None if station.up else probe.why,
-        slots=station.slots.total,
-        busy=station.slots.busy,
-        queued=len(station.queue),
-        models=probe.models,
-        context=probe.context,
-        contexts=probe.contexts,
-        loaded=probe.loaded,
-        capabilities=tuple(sorted(probe.capabilities)),
-        last_error=station.last_error,
-        checked_us=station.checked_us,
-        failures=station.ejection.failures,
-        ejected=station.ejection.ejected,
-        ejected_until_us=None if left is None else now_us() + int(left * 1_000_000),
-    )

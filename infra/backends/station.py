@@ -13,6 +13,7 @@ from infra.backends.ejection import Ejection
 from infra.backends.faults import NotSent
 from infra.backends.queue import FairQueue, Rank
 from infra.backends.seat import Seat
+from infra.backends.service import Service
 from infra.backends.sharing import Holding, Sharing
 from infra.backends.slots import Slots
 from infra.backends.waiter import Waiter
@@ -44,6 +45,8 @@ class Station:
         self.returned: Callable[[Station], None] = lambda _: None
         self.look_again = asyncio.Event()
         """Set where the next probe should not wait for its time."""
+        self.service = Service(backend.available)
+        self._was_closed = False
         self.holding: Holding | None = None
         """What this process has of the slots, where others send to the backend too."""
         self._hopeful: list[Waiter] = []
@@ -59,6 +62,9 @@ class Station:
         self.checked_us: int | None = None
         self.retry_seconds = 1.0
         self.pace = AsyncLimiter(backend.pace.count, backend.pace.seconds) if backend.pace else None
+        draining = self.service.draining
+        self.service = Service(backend.available)
+        self.service.draining = draining
         self.slots.total = backend.slots
         self.queue.length = self.holding.part(backend.queue.length) if self.holding else backend.queue.length
 
@@ -96,7 +102,12 @@ class Station:
     @property
     def sound(self) -> bool:
         """Up as far as is known, and not ejected."""
-        return not self.removed and self.up is not False and not self.ejection.ejected
+        return not self.removed and self.in_service and not self.ejection.ejected
+
+    @property
+    def in_service(self) -> bool:
+        """Up as far as is known, and neither drained nor outside its hours."""
+        return self.up is not False and self.service.closed() is None
 
     def take(self, targets: Mapping["Station", Target], spare: bool) -> Seat:
         """A slot with the adapter of now; the caller has looked whether one is free. `targets`: all that could serve
@@ -119,7 +130,7 @@ class Station:
 
     def grant(self) -> None:
         """Gives free slots to those who wait, in their order."""
-        while self.slots.free and (waiter := self.queue.pop()) is not None:
+        while self.slots.free and self.service.closed() is None and (waiter := self.queue.pop()) is not None:
             waiter.leave()
             waiter.granted.set_result(self.take(waiter.targets, waiter.spare))
             self.tell_soon()
@@ -210,6 +221,22 @@ class Station:
             self.noted("down")
             self.look_again.set()
         self.dismiss(NoBackend("The backend of this model does not answer.", retry_after=self.retry_seconds))
+
+    def drain(self, on: bool) -> None:
+        """The owner's switch."""
+        if on != self.service.draining:
+            self.service.draining = on
+            self.noted("draining" if on else "resumed")
+            self.mind_hours()
+
+    def mind_hours(self) -> None:
+        """Where it has closed, those who wait for it alone are told when it opens; where it has opened, they come."""
+        error = self.service.closed()
+        was, self._was_closed = self._was_closed, error is not None
+        if error is not None:
+            self.dismiss(error)
+        elif was and self.up is not False:
+            self.returned(self)
 
     def judge(self, changed: bool, what: str) -> None:
         """After an outcome that may have changed whether it is ejected."""

@@ -77,6 +77,10 @@ class Trade(Verbs):
         """Looks at every backend now."""
         return await self._door.ask("POST", "/admin/backends/probe", body={})
 
+    async def drain_backend(self, name: str, drain: bool = True) -> Answer:
+        """Sends nothing new to a backend while what runs there finishes; False: takes it into service again."""
+        return await self._door.ask("PATCH", f"/admin/backends/{segment(name)}", body={"drain": drain})
+
     async def ledger(self, user: str | None = None, limit: int | None = None, cursor: str | None = None) -> Answer:
         """The entries, newest first."""
         return await self._door.ask("GET", "/admin/ledger", query={"user": user, "limit": limit, "cursor": cursor})

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from infra import units
 from infra.config.faults import Place, did_you_mean
+from infra.config.hours import EXAMPLE, PATTERN, Hours, hours
 from infra.config.kinds import Leaf
 from infra.config.nodes import Scalar, kind, show
 from infra.config.urls import database_url
@@ -99,6 +100,10 @@ def _factor(value: Scalar, _place: Place) -> int:
     return int(Decimal(value.text) * units.MILLION)
 
 
+def _hours(value: Scalar, _place: Place) -> Hours:
+    return hours(_text(value))
+
+
 _DIGITS = r"(?=[^/]*[1-9])[0-9]{1,12}"
 PRICE = Leaf(
     'a price with its unit, as in "1.00/1M"',
@@ -111,6 +116,7 @@ PRICE = Leaf(
     },
 )
 FACTOR = Leaf("a factor, as in 1.5", _factor, {"type": "number", "minimum": 0, "exclusiveMaximum": 1000})
+HOURS = Leaf(f"a time of the week, as in {EXAMPLE}", _hours, {"type": "string", "pattern": rf"^\s*{PATTERN}\s*$"})
 RATE = _unit(
     'a rate, as in "60/m"',
     rf"^\s*{_DIGITS}\s*[KM]?\s*/\s*(s|m|h|d|sec|second|min|minute|hour|day)\s*$",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from infra.config.hours import Hours
 from infra.metering.price import PriceList
 from infra.units import HOURS, MILLION, MINUTES, Rate
 
@@ -66,6 +67,8 @@ class Backend:
     media: Literal["data", "any"] = "data"
     """`data`: images only as data: URLs, since backends fetch URLs themselves (SSRF)."""
     pace: Rate | None = None
+    available: tuple[Hours, ...] = ()
+    """When it takes requests; nothing: always."""
     start: Literal["always", "if_no_other", "never"] = "if_no_other"
     """Embedded only: when the gateway starts it."""
     model_file: str | None = None

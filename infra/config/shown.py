@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from infra.config.hours import Hours
 from infra.config.meters import METERS
 from infra.config.objects import Backend, Endpoint, GatewaySettings, Limits, Manifest, Model, Target
 from infra.config.urls import database_url
@@ -112,10 +113,10 @@ def _plain(thing: Any) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
-    if isinstance(value, Rate):
+    if isinstance(value, Rate | Hours):
         return str(value)
     if isinstance(value, tuple):
-        return list(value)
+        return [_value("", each) for each in value]
     if hasattr(value, "__dataclass_fields__"):
         return _plain(value)
     if name in _DURATIONS and isinstance(value, int | float):

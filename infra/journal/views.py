@@ -14,7 +14,7 @@ from infra.store.models import Key
 from infra.units import money_decimal, show_factor
 
 if TYPE_CHECKING:
-    from infra.backends.pool import BackendState
+    from infra.backends.state import BackendState
 
 Row = Mapping[str, Any]
 _AS_THEY_ARE = (

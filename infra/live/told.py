@@ -51,5 +51,5 @@ class Told:
         """Something happened to a backend."""
         self._gateway.telemetry.backend_event(name, what)
         if what not in COUNTED:
-            why = None if what in ("up", "readmitted") else self._gateway.pool.why(name)
+            why = None if what in ("up", "readmitted", "draining", "resumed") else self._gateway.pool.why(name)
             self.diary.note(name, what, why)

@@ -31,7 +31,7 @@ from infra.limits.shared import Amend, Leave, SharedWindows
 from infra.limits.vaults import windows_vault
 from infra.live.live import Live
 from infra.live.told import Told
-from infra.runtime import pulse, rolling
+from infra.runtime import drains, pulse, rolling
 from infra.runtime.functions import Function, load, load_anew
 from infra.runtime.relay import Relay
 from infra.runtime.replays import Recent
@@ -116,6 +116,7 @@ class Gateway:
             if not self.alone:
                 await self._share_limits()
                 await self._share_slots()
+            await drains.refresh(self)
             await self.pool.start()
         self._pulse = asyncio.create_task(pulse.beat(self, serving), name="pulse")
         self._rolling = asyncio.create_task(rolling.roll(self.store), name="rolling") if serving else None

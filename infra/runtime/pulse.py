@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infra.backends.share_vaults import forget_the_dead
 from infra.errors import GatewayError
 from infra.limits import vaults as windows
-from infra.runtime import replays
+from infra.runtime import drains, replays
 
 if TYPE_CHECKING:
     from infra.runtime.gateway import Gateway
@@ -72,6 +72,7 @@ async def _once(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
     if not gateway.alone and count % LOOK_AROUND_EVERY == 0:
         gateway.identity.forget()
         await gateway.catalogue.refresh()
+        await drains.refresh(gateway)
     if count % LAST_USED_EVERY == 0:
         await gateway.identity.flush_last_used()
     if count % PRUNE_EVERY == 0:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from infra.config.faults import Place
-from infra.config.kinds import Many
-from infra.config.leaves import DURATION, FILE, RATE, SECRET, URL, choice, whole, word
+from infra.config.hours import EXAMPLE
+from infra.config.kinds import Either, Leaf, Many
+from infra.config.leaves import DURATION, FILE, HOURS, RATE, SECRET, URL, choice, whole, word
 from infra.config.objects import Backend, Deadlines, QueueSettings
 from infra.config.shapes import Field, Named, Shape
 
@@ -62,6 +63,13 @@ BACKEND = Shape(
         "accept": Field(Many(REQUEST_FIELD), "Request fields that it takes beyond those of its adapter."),
         "media": Field(
             choice("data", "any"), "data: images only as data: URLs, as backends fetch others. Default data."
+        ),
+        "available": Field(
+            Either(
+                single=Leaf(HOURS.what, lambda value, place: (HOURS.convert(value, place),), HOURS.shape),
+                items=Many(HOURS, least=1),
+            ),
+            f"When it takes requests, one time of the week or a list: {EXAMPLE}. Default always.",
         ),
         "pace": Field(RATE, "How fast one gateway process may send to it: 10/s. Default unlimited."),
         "start": Field(choice("always", "if_no_other", "never"), "Embedded: when to start it. Default if_no_other."),

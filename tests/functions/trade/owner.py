@@ -43,7 +43,8 @@ endpoints:
   - routes: [GET /admin/requests, GET /admin/requests/export, "GET /admin/requests/{{id}}"]
     function: functions.admin_requests
     access: admin
-  - routes: [GET /admin/backends, POST /admin/backends/probe, "GET /admin/backends/{{name}}/events"]
+  - routes: [GET /admin/backends, POST /admin/backends/probe, "PATCH /admin/backends/{{name}}",
+      "GET /admin/backends/{{name}}/events"]
     function: functions.admin_backends
     access: admin
   - routes:

@@ -15,7 +15,8 @@ import pytest
 
 from infra.backends.adapters.embedded import EmbeddedAdapter
 from infra.backends.embedded import parts
-from infra.backends.pool import BackendState, Pool
+from infra.backends.pool import Pool
+from infra.backends.state import BackendState
 from infra.config.objects import Backend, Target
 from infra.errors import NoBackend, Unavailable
 from tests.infra.backends.talk import HELLO, stream, text, whole

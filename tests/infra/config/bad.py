@@ -92,6 +92,11 @@ BAD = [
     _bad_backend(
         "queue as number", OLLAMA + "queue: 64", 5, ".queue", "expected a queue, as in {length: 64, wait: 60s}"
     ),
+    _bad_backend("hours without zone", OLLAMA + "available: mon-fri 18:00-08:00", 5, ".available", "with its zone"),
+    _bad_backend("hours of no zone", OLLAMA + "available: 8:00-9:00 Mars/X", 5, ".available", "is no time zone", False),
+    _bad_backend("hours of no time", OLLAMA + "available: 8:00-24:30 UTC", 5, ".available", "there is no 24:30", False),
+    _bad_backend("hours of no day", OLLAMA + "available: mo-fr 8:00-9:00 UTC", 5, ".available", "days are mon", False),
+    _bad_backend("hours of nothing", OLLAMA + "available: 8:00-8:00 UTC", 5, ".available", "the whole day is", False),
     _bad_backend("queue null", OLLAMA + "queue:", 5, ".queue", "found nothing"),
     _bad_backend("queue below zero", OLLAMA + "queue: {length: -1}", 5, ".queue.length", "-1 is not between 0"),
     _bad_backend("wait without unit", OLLAMA + "queue: {wait: 60}", 5, ".queue.wait", "not a duration"),

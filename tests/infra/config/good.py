@@ -17,7 +17,10 @@ GOOD = {
     "every key of a backend": backend(
         "adapter: vllm\nurl: https://h:8443/base/v1/\nslots: 32\nqueue: {length: 0, wait: 500ms}\n"
         "deadlines: {connect: 1s, first_byte: 2m, idle: 1.5m, total: 1h, client: 30s}\n"
-        "api_key: sk-x\naccept: [guided_regex]\nmedia: any\npace: 50/s"
+        "api_key: sk-x\naccept: [guided_regex]\nmedia: any\npace: 50/s\navailable: mon-fri 18:00-08:00 Europe/Berlin"
+    ),
+    "two times of the week": backend(
+        "adapter: embedded\navailable: ['sat,sun 0:00-24:00 UTC', 18:00 - 08:00 Asia/Tokyo]"
     ),
     "every key of an embedded": backend(
         "adapter: embedded\nstart: never\nmodel_file: ./a b.gguf\ncontext: 4096\nslots: 2"
