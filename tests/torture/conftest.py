@@ -18,6 +18,10 @@ SHRUNK = (
     "test_two_hundred_at_once_on_money_for_fifty[postgres-2]",
     "test_what_costs_less_than_its_hold_adds_up[sqlite]",
     "test_ten_thousand_mixed_endings_leave_nothing_held[sqlite]",
+    "test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well",
+    "test_a_backend_that_is_killed_under_fifty_streams",
+    "test_streams_that_are_left_free_the_slots_of_a_real_llama_cpp",
+    "test_of_three_hundred_requests_exactly_the_hundred_of_a_key_pass[postgres-2]",
     "test_one_account_and_everybody_at_once[postgres-2]",
     "test_settle_void_and_expiry_of_one_hold_have_one_effect[sqlite]",
 )

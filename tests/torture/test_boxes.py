@@ -1,0 +1,213 @@
+"""Backends that fail, and clients that are slow: the figures of routing, over real processes and sockets."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.standins.llama import MODEL, start_llama
+from tests.standins.openai_backend import StandIn
+from tests.torture.boxes import PATH, Box, box, chat, error_of, manifest, p99
+from tests.torture.cluster import FULL
+
+WIDE = httpx.Limits(max_connections=300)
+
+
+async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well(tmp_path: Path) -> None:
+    """At most five errors are seen, and it is back within 35 s after it heals."""
+    seconds = 30 if FULL else 3
+    async with StandIn() as a, StandIn() as b, box(tmp_path, manifest(a=a.url, b=b.url)) as found:
+        b.script(status=500)
+        ends: Counter[int] = Counter()
+        stop = asyncio.Event()
+
+        async def client(number: int) -> None:
+            while not stop.is_set():
+                ends[(await found.one(chat(number)))[0]] += 1
+                await asyncio.sleep(0.02)
+
+        clients = [asyncio.create_task(client(number)) for number in range(20)]
+        await asyncio.sleep(seconds)
+        tried = len(b.seen)
+        assert (await found.backends())["b"]["ejected"]
+        b.script(pieces=5)
+        healed = time.monotonic()
+        while not any(seen.state == "finished" for seen in b.seen):
+            assert time.monotonic() - healed < 35
+            await asyncio.sleep(0.05)
+        back = time.monotonic() - healed
+        await asyncio.sleep(1)
+        stop.set()
+        await asyncio.gather(*clients)
+        errors = sum(count for status, count in ends.items() if status != 200)
+        print(f"\nB answers 500 for {seconds} s: {sum(ends.values())} requests, {errors} errors seen, B asked {tried}")
+        print(f"back {back:.1f} s after it healed")
+        assert errors <= 5
+        assert sum(seen.state == "finished" for seen in b.seen) > 5
+        await found.nothing_held(2)
+        await found.proved()
+
+
+async def test_a_backend_that_is_killed_under_fifty_streams(tmp_path: Path) -> None:
+    """Every client gets an error event or a whole answer; slots and holds are free within 2 s."""
+    count = 50
+    async with StandIn() as a, StandIn() as b, box(tmp_path, manifest(a=a.url, b=b.url)) as found:
+        a.script(pieces=200, delay=0.02)
+        b.script(pieces=200, delay=0.02)
+        streams = [asyncio.create_task(found.one(chat(number, stream=True))) for number in range(count)]
+        async with asyncio.timeout(30):
+            while a.running + b.running < count:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.5)
+        there = b.running
+        await b.stop()
+        began = time.monotonic()
+        later = [asyncio.create_task(found.one(chat(number, stream=True, max_tokens=5))) for number in range(count)]
+        while sum(row["busy"] for name, row in (await found.backends()).items() if name == "b"):
+            assert time.monotonic() - began < 2
+            await asyncio.sleep(0.02)
+        freed = time.monotonic() - began
+        ends = await asyncio.gather(*streams, *later)
+        whole = sum(last == "data: [DONE]" for _, last, _ in ends)
+        broken = sum(error_of(last) == "backend_error" for _, last, _ in ends)
+        print(f"\n{there} of {count} streams were at B: {broken} error events, {whole} whole, slots free {freed:.2f} s")
+        assert (whole + broken, broken) == (2 * count, there)
+        print(f"nothing held {await found.nothing_held(2):.2f} s after the last end")
+        await found.proved()
+
+
+def connected(found: Box) -> socket.socket:
+    """A socket with a small buffer, as over a slow line."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.setblocking(False)
+    made.connect_ex(("127.0.0.1", int(found.gate.url.rpartition(":")[2])))
+    return made
+
+
+async def drip(made: socket.socket, data: bytes) -> float:
+    """A byte a second until the other side closes; seconds that it took."""
+    loop, began = asyncio.get_running_loop(), time.monotonic()
+    reading = asyncio.create_task(loop.sock_recv(made, 65536))
+    with contextlib.suppress(OSError):
+        for byte in data:
+            await loop.sock_sendall(made, bytes([byte]))
+            await asyncio.wait({reading}, timeout=1)
+            if reading.done():
+                break
+    await asyncio.wait({reading}, timeout=120)
+    made.close()
+    return time.monotonic() - began
+
+
+async def sip(made: socket.socket, request: bytes) -> None:
+    """Reads a byte a second."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(made, request)
+    with contextlib.suppress(OSError):
+        while await loop.sock_recv(made, 1):
+            await asyncio.sleep(1)
+
+
+async def test_slow_clients_are_cut_and_cost_the_others_nothing(tmp_path: Path) -> None:
+    """200 readers at a byte a second, 500 sockets that send a byte at a time: a normal client's p99 at most doubles."""
+    readers, senders, client_s = (200, 500, 20) if FULL else (10, 20, 2)
+    text = manifest(more=f"slots: 256, deadlines: {{{{client: {client_s}s}}}}", a="{backend}")
+    async with StandIn() as a, box(tmp_path, text.replace("{backend}", a.url)) as found:
+        long = {"model": "stand-in", "messages": [{"role": "user", "content": "long"}], "stream": True}
+        raw = json.dumps(long).encode()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {found.key}\r\n"
+        whole = head.encode() + f"content-length: {len(raw)}\r\n\r\n".encode() + raw
+
+        async def normal(seconds: float) -> list[float]:
+            took, until = [], time.monotonic() + seconds
+            while time.monotonic() < until:
+                status, _, one = await found.one(chat(1))
+                assert status == 200
+                took.append(one)
+            return took
+
+        alone = await normal(10 if FULL else 1)
+        a.script(pieces=("x" * 20_000,) * 500, delay=0.01)
+        slow = [asyncio.create_task(sip(connected(found), whole)) for _ in range(readers)]
+        async with asyncio.timeout(60):
+            while a.running < readers:
+                await asyncio.sleep(0.05)
+        a.script(pieces=5)
+        began = time.monotonic()
+        drips = [asyncio.create_task(drip(connected(found), head.encode() * 4)) for _ in range(senders)]
+        among = await normal(15 if FULL else 2)
+        async with asyncio.timeout(client_s + 60):
+            while a.running:
+                await asyncio.sleep(0.05)
+        cut = time.monotonic() - began
+        headers = await asyncio.gather(*drips)
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        print(f"\np99 alone {p99(alone) * 1e3:.1f} ms, among {readers} + {senders} slow ones {p99(among) * 1e3:.1f} ms")
+        print(f"slow readers were cut within {cut:.1f} s, slow headers after {min(headers):.1f}-{max(headers):.1f} s")
+        await found.nothing_held(5)
+        await found.proved()
+        rows = await found.store.rows("SELECT basis, output_tokens FROM requests WHERE status = 499")
+        assert len(rows) == readers
+        assert all(row["basis"] == "partial" and row["output_tokens"] for row in rows)
+        assert max(headers) < 30
+        assert p99(among) <= (2 * p99(alone) if FULL else 100 * p99(alone) + 1)
+
+
+async def seen_busy(http: httpx.AsyncClient, url: str) -> int:
+    """How many of llama.cpp's slots work."""
+    return sum(slot["is_processing"] for slot in (await http.get(f"{url}/slots")).json())
+
+
+async def left(http: httpx.AsyncClient, llama: str, url: str, key: str, body: dict[str, Any], count: int) -> float:
+    """So many streams are read up to their first content and left: seconds until llama.cpp's slots are free."""
+    begun: list[None] = []
+
+    async def stream() -> None:
+        async with http.stream("POST", url, json=body, headers={"authorization": f"Bearer {key}"}) as answer:
+            content = False
+            async for line in answer.aiter_lines():
+                if '"content":"' in line and not content:
+                    content = True
+                    begun.append(None)
+
+    streams = [asyncio.create_task(stream()) for _ in range(count)]
+    async with asyncio.timeout(180):
+        while len(begun) < count or await seen_busy(http, llama) < count:
+            await asyncio.sleep(0.05)
+    for each in streams:
+        each.cancel()
+    began = time.monotonic()
+    await asyncio.gather(*streams, return_exceptions=True)
+    while await seen_busy(http, llama):
+        assert time.monotonic() - began < 20
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+async def test_streams_that_are_left_free_the_slots_of_a_real_llama_cpp(tmp_path: Path) -> None:
+    """A hundred streams are left: its own /slots show them free within 1 s, or as soon as without a gateway."""
+    count = 100 if FULL else 4
+    llama = await asyncio.to_thread(start_llama, embeddings=False, slots=count, context=1024 * count)
+    try:
+        text = manifest("llamacpp", f"slots: {count}", a=llama.url).replace("a/stand-in", f"a/{MODEL}")
+        async with box(tmp_path, text) as found, httpx.AsyncClient(timeout=180, limits=WIDE) as http:
+            body = chat(stream=True, max_tokens=900, ignore_eos=True)
+            direct = await left(http, llama.url, llama.url + PATH, "none", body, count)
+            took = await left(http, llama.url, found.gate.url + PATH, found.key, body, count)
+            print(
+                f"\n{count} streams left: llama.cpp's slots free after {took:.2f} s, without a gateway {direct:.2f} s"
+            )
+            await found.nothing_held(2)
+            await found.proved()
+            assert took < max(1, direct + 1)
+    finally:
+        await asyncio.to_thread(llama.stop)
