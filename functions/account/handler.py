@@ -2,10 +2,11 @@
 
 from quart import Response
 
-from functions.account.schema import account, filters, since, used
+from functions.account.schema import account, filters, since
 from infra.errors import NotFound
 from infra.journal import asked, views
 from infra.journal.bill import itemised
+from infra.journal.used import used
 from infra.runtime.call import Call
 from infra.runtime.query import Query
 from infra.store.models import User
@@ -28,7 +29,11 @@ async def usage(call: Call) -> Response:
     days = Query(call, "days").whole("days", least=1, most=366) or 30
     journal, user_id = call.gateway.journal, call.user.user_id
     by_day, by_key = await journal.usage_of(user_id, since(days)), await journal.usage_by_key(user_id, since(days))
-    return call.answer(used(call, days, by_day, by_key, await call.gateway.identity.keys.all(user_id)))
+    return call.answer(
+        used(
+            call.gateway.manifest.gateway.currency, days, by_day, by_key, await call.gateway.identity.keys.all(user_id)
+        )
+    )
 
 
 async def requests(call: Call) -> Response:

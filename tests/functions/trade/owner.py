@@ -37,6 +37,9 @@ endpoints:
   - {{routes: [GET /admin/users, POST /admin/users], function: functions.admin_users, access: admin}}
   - {{routes: [GET /admin/overview], function: functions.admin_overview, access: admin}}
   - {{routes: [GET /admin/prices, POST /admin/prices/preview], function: functions.admin_models, access: admin}}
+  - routes: ["GET /admin/users/{{id}}/usage", "GET /admin/users/{{id}}/statement"]
+    function: functions.admin_statements
+    access: admin
   - routes: [GET /admin/series, POST /admin/figures/rebuild]
     function: functions.admin_figures
     access: admin
