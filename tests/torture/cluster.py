@@ -47,6 +47,7 @@ class Cluster:
     store: Store
     random: Random
     environ: Mapping[str, str] = field(default_factory=dict)
+    manifest: str = MANIFEST
     gates: list[Served] = field(default_factory=list)
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _starts: int = 0
@@ -63,7 +64,9 @@ class Cluster:
         folder.mkdir()
         words = ("--workers", "2") if self.kind == "sqlite-2" else ()
         gate = await self._stack.enter_async_context(
-            served(folder, self.backend.url, *words, database=self.database, manifest=MANIFEST, environ=environ or {})
+            served(
+                folder, self.backend.url, *words, database=self.database, manifest=self.manifest, environ=environ or {}
+            )
         )
         serving = asyncio.create_task(gate.event("serving", 2 if words else 1))
         ended = asyncio.create_task(gate.process.wait())
