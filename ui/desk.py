@@ -12,7 +12,7 @@ from starlette.requests import Request
 from infra.client import AdminClient
 
 from .exports import Export
-from .house import House, Refused, SignedOut, Trouble
+from .house import FRESH_SECONDS, House, Refused, SignedOut, Trouble
 from .session import Session
 
 T = TypeVar("T")
@@ -52,9 +52,9 @@ class Desk:
                 raise self._leave() from None
             raise
 
-    async def shared(self, name: Hashable, question: Question[T]) -> T:
-        """The same, one answer of that name for all open tabs, some seconds old at most; raises Trouble."""
-        return await self.ask(lambda asking: self.house.shared(name, lambda: question(asking)))
+    async def shared(self, name: Hashable, question: Question[T], fresh: float = FRESH_SECONDS) -> T:
+        """The same, one answer of that name for all open tabs, `fresh` seconds old at most; raises Trouble."""
+        return await self.ask(lambda asking: self.house.shared(name, lambda: question(asking), fresh))
 
     def _leave(self) -> SignedOut:
         self._page.open(f"/sign-in?why=expired&next={quote(self._here(), safe='')}")

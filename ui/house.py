@@ -99,8 +99,8 @@ class House:
         except client.ApiError as refused:
             raise Refused(refused.message, refused.status) from None
 
-    async def shared(self, name: Hashable, question: Callable[[], Awaitable[T]]) -> T:
-        """One answer of that name for all open tabs: for a moment, longer where it is dear to compute."""
+    async def shared(self, name: Hashable, question: Callable[[], Awaitable[T]], fresh: float = FRESH_SECONDS) -> T:
+        """One answer of that name for all open tabs: for `fresh` seconds, longer where it is dear to compute."""
         async with self._asking.setdefault(name, asyncio.Lock()):
             good_until, found = self._answers.get(name, (0.0, None))
             began = time.monotonic()
@@ -108,7 +108,7 @@ class House:
                 found = await question()
                 took = time.monotonic() - began
                 self._forget(began)
-                self._answers[name] = (began + max(FRESH_SECONDS, 20 * took), found)
+                self._answers[name] = (began + max(fresh, 20 * took), found)
         return cast(T, found)
 
     def _forget(self, now: float) -> None:

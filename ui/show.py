@@ -89,10 +89,19 @@ def limits(found: Mapping[str, Any] | None) -> str:
     return ", ".join(said) or "none of its own"
 
 
-def span(milliseconds: int | None) -> str:
+def speed(tokens_per_second: object) -> str:
+    """A rate of tokens: 48 tok/s, 3.2 tok/s."""
+    if tokens_per_second is None:
+        return UNKNOWN
+    found = float(str(tokens_per_second))
+    return f"{found:,.1f} tok/s" if found < 10 else f"{found:,.0f} tok/s"
+
+
+def span(milliseconds: object) -> str:
     """A duration: 850 ms, 2.4 s, 3 min 05 s."""
     if milliseconds is None:
         return UNKNOWN
+    milliseconds = round(float(str(milliseconds)))
     if milliseconds < 1_000:
         return f"{milliseconds} ms"
     if milliseconds < 100_000:

@@ -85,6 +85,8 @@ class AdminStandIn:
         route("POST", "/admin/session", self._session)
         route("GET", "/admin/overview", self._overview)
         route("GET", "/admin/events", self._events)
+        route("GET", "/admin/series", self._series)
+        route("GET", "/admin/users/{id}", self._one_user)
         for name in ("users", "keys", "models", "requests", "backends"):
             route("GET", f"/admin/{name}", self._list)
         route("GET", "/admin/requests/{id}", self._request)
@@ -161,7 +163,8 @@ class AdminStandIn:
         return {
             "currency": "USD", "period_days": days, **now, "previous": self._sums(days, 80),
             "users": len(self.users), "keys": len(self.keys), **money("balance_total", 1_017_340_000_026),
-            **money("held_total", 12_000), "live": {"streams": self.streams, "queued": 2},
+            **money("held_total", 12_000), "ttft_ms": {"p50": 182, "p95": 1_240},
+            "tokens_per_second": {"p50": 48.2, "p95": 21.5}, "live": {"streams": self.streams, "queued": 2},
             "backends": [{k: b[k] for k in ("name", "up", "slots", "busy", "queued", "why")} for b in self.backends],
             "by_day": [
                 {"day": (today - timedelta(days=back)).isoformat(),
@@ -174,6 +177,23 @@ class AdminStandIn:
             "by_user": [{"username": u["username"], **money("revenue", self.revenue_nano // (i + 1)), "requests": 1}
                         for i, u in enumerate(self.users) if self.revenue_nano],
         }  # fmt: skip
+
+    async def _series(self, request: web.Request) -> web.Response:
+        by = request.query["by"]
+        names = {"none": ["all"], "model": [row["id"] for row in self.models]}.get(by) or [
+            row["username"] for row in self.users
+        ]
+        hour = int(time.time()) // 3_600 * 3_600
+        times = [datetime.fromtimestamp(hour - 3_600 * back, UTC).isoformat() for back in reversed(range(24))]
+        points = [
+            {"at": at, **money("revenue", self.revenue_nano // 24), "requests": 20 if self.revenue_nano else 0,
+             "errors": 0, "input_tokens": 900 if self.revenue_nano else 0, "output_tokens": 0} for at in times
+        ]  # fmt: skip
+        series = [{"id": name, "name": name, "points": points} for name in names]
+        return web.json_response({"object": "series", "step": request.query["step"], "by": by, "series": series})
+
+    async def _one_user(self, request: web.Request) -> web.Response:
+        return web.json_response(self._user(request.match_info["id"]))
 
     def _sums(self, days: int, per_cent: int = 100) -> dict[str, Any]:
         busy = per_cent if self.revenue_nano else 0

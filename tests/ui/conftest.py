@@ -61,7 +61,7 @@ def serve(folder: Path, api_url: str = "") -> Iterator[Served]:
         process.terminate()
         code, said = process.wait(15), log.read_text()
     assert code == 0
-    assert "Traceback" not in said
+    assert "Traceback" not in said, said
 
 
 @pytest.fixture(scope="module")

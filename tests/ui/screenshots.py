@@ -55,11 +55,11 @@ async def _targets(house: DemoHouse) -> dict[str, str]:
     async with AdminClient(house.url, token=ADMIN_KEY) as admin:
         most = (await admin.overview(30))["by_user"][0]["username"]
         user = str((await admin.user(most))["id"])
-    return {_name(page.path): page.path.replace("{user}", user) for page in PAGES}
+    return {_name(page.path): page.path.replace("{user:path}", user) for page in PAGES}
 
 
 def _name(path: str) -> str:
-    return re.sub(r"[^a-z]+", "-", path).strip("-") or "overview"
+    return re.sub(r"[^a-z]+", "-", path.replace("{user:path}", "one")).strip("-") or "overview"
 
 
 async def _sign_in(browser: Browser, house: DemoHouse) -> None:

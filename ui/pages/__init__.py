@@ -1,13 +1,28 @@
 """The pages, in the order of the navigation; a new page is one module and one line here."""
 
 from ..frame import Page
-from . import audit, backends, config, endpoints, keys, live, model, models, overview, playground, requests, users
+from . import (
+    audit,
+    backends,
+    config,
+    endpoints,
+    keys,
+    live,
+    model,
+    models,
+    overview,
+    playground,
+    requests,
+    user,
+    users,
+)
 
 PAGES = (
     Page("/", "Overview", "space_dashboard", overview.build, "Business", "o"),
     Page("/live", "Live", "bolt", live.build, "Business", "l"),
     Page("/requests", "Requests", "receipt_long", requests.build, "Business", "r"),
     Page("/users", "Users", "group", users.build, "Business", "u"),
+    Page("/users/{user:path}", "User", "person", user.build, under="/users"),
     Page("/keys", "Keys", "key", keys.build, "Business", "k"),
     Page("/models", "Models & prices", "sell", models.build, "Machines", "m"),
     Page("/model", "Model", "sell", model.build, under="/models"),

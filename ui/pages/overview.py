@@ -1,19 +1,19 @@
 """Overview: is it earning, is it healthy, who uses it. Refreshed every few seconds, in place."""
 
-from datetime import UTC, datetime
+import asyncio
 from typing import Any
+from urllib.parse import quote
 
 from nicegui import ui
-
-from infra.units import NANO
 
 from .. import show
 from ..desk import Desk
 from ..parts.card import card
-from ..parts.chart import DayChart, days_back
 from ..parts.figure import Figure
 from ..parts.lights import Backends
 from ..parts.ranking import ROWS, Ranking
+from .overview_charts import Charts
+from .verdict import verdict
 
 REFRESH_SECONDS = 4
 PERIODS = {1: "Today", 7: "7 days", 30: "30 days"}
@@ -29,18 +29,16 @@ def build(desk: Desk) -> None:
 class _View:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._days = 7
-        self._loading = ui.label("Loading the figures…").classes("empty")
+        wanted = desk.query.get("days", "")
+        self._days = int(wanted) if wanted in ("1", "7", "30") else 7
+        self._loading = ui.label("Loading the figures…").classes("empty").props('role="status"')
         with ui.element("div").classes("stack") as self._all:
+            self._verdict = ui.label().classes("verdict").props('role="status"')
             self._revenue_cards()
             self._period_figures()
             with card("Backends", "Each light is a slot; lit ones are working."):
                 self._backends = Backends()
-            with ui.element("div").classes("pair"):
-                with card("Revenue and requests by day", "Days in UTC."):
-                    self._by_day = DayChart([("Revenue", "bar"), ("Requests", "line")], frozenset({"Requests"}))
-                with card("Tokens by day", "Days in UTC."):
-                    self._tokens_by_day = DayChart([("Tokens in", "bar"), ("Tokens out", "bar")], stack=True)
+            self._charts = Charts(desk)
             with ui.element("div").classes("pair"):
                 with card("By model"):
                     self._by_model = Ranking("No request in this period yet.")
@@ -61,29 +59,36 @@ class _View:
                 ui.space()
                 toggle = ui.toggle(PERIODS, value=self._days, on_change=lambda event: self._choose(event.value))
                 toggle.props('no-caps unelevated dense aria-label="Period"').classes("period")
-            with ui.element("div").classes("figures"):
+            with ui.element("div").classes("figures five"):
                 self._requests = Figure("Requests")
                 self._errors = Figure("Error rate")
                 self._tokens_in = Figure("Tokens in")
                 self._tokens_out = Figure("Tokens out")
                 self._users = Figure("Active users")
+                self._first_token = Figure("Time to first token", "Half of the streams began sooner.")
+                self._speed = Figure("Speed of a stream", "Half of the streams were faster.")
                 self._streams = Figure("Live streams")
                 self._queued = Figure("In the queue")
                 self._balances = Figure("Balances")
 
     async def _choose(self, days: int) -> None:
         self._days = days
+        self._desk.remember({"days": str(days)})
         await self._desk.attempt(self.refresh)
 
     async def refresh(self) -> None:
         """One turn: asks, then shows; raises Trouble."""
-        found = {days: await self._desk.figures(days) for days in PERIODS}
+        asked = await asyncio.gather(*(self._desk.figures(days) for days in PERIODS))
+        found = dict(zip(PERIODS, asked, strict=True))
+        self._verdict.set_text(verdict(found[1])[0])
+        self._verdict.classes(replace=f"verdict {verdict(found[1])[1]}")
         self._show_revenue(found)
         self._show_period(found[self._days], found[1])
-        self._show_days(found[max(7, self._days)])
+        self._show_speed(found[self._days])
         self._show_rankings(found[self._days])
         self._loading.set_visibility(False)
         self._all.set_visibility(True)
+        await self._charts.refresh(self._days)
 
     def _show_revenue(self, found: dict[int, Row]) -> None:
         currency = self._desk.house.currency
@@ -109,24 +114,31 @@ class _View:
         self._balances.set(show.headline(today["balance_total_nano"], currency), held, "", exact)
         self._backends.set(today["backends"])
 
-    def _show_days(self, found: Row) -> None:
-        rows = {row["day"]: row for row in found["by_day"]}
-        days = days_back(max(7, self._days), datetime.now(UTC).date())
-        lines = {name: [rows.get(day, {}).get(name, 0) for day in days] for name in _BY_DAY}
-        self._by_day.set(days, [[nano / NANO for nano in lines["revenue_nano"]], lines["requests"]])
-        self._tokens_by_day.set(days, [lines["input_tokens"], lines["output_tokens"]])
+    def _show_speed(self, found: Row) -> None:
+        first, speed = found.get("ttft_ms") or {}, found.get("tokens_per_second") or {}
+        words = f"95 % within {show.span(first['p95'])}" if first.get("p95") is not None else "no stream yet"
+        self._first_token.set(show.span(first.get("p50")), words)
+        words = f"95 % above {show.speed(speed['p95'])}" if speed.get("p95") is not None else "no stream yet"
+        self._speed.set(show.speed(speed.get("p50")), words)
 
     def _show_rankings(self, found: Row) -> None:
         currency = self._desk.house.currency
-        for ranking, rows, name in (
-            (self._by_model, found["by_model"], "model"),
-            (self._by_user, found["by_user"], "username"),
+        for ranking, rows, name, path in (
+            (self._by_model, found["by_model"], "model", "/requests?model="),
+            (self._by_user, found["by_user"], "username", "/users/"),
         ):
             largest = sorted(rows, key=lambda row: (-row["revenue_nano"], -row["requests"]))[:ROWS]
-            ranking.set([(str(row[name]), row["revenue_nano"], *_amount(row, currency)) for row in largest])
-
-
-_BY_DAY = ("revenue_nano", "requests", "input_tokens", "output_tokens")
+            ranking.set(
+                [
+                    (
+                        str(row[name]),
+                        row["revenue_nano"],
+                        *_amount(row, currency),
+                        path + quote(str(row[name]), safe=""),
+                    )
+                    for row in largest
+                ]
+            )
 
 
 def _amount(row: Row, currency: str) -> tuple[str, str]:

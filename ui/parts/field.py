@@ -14,15 +14,16 @@ def field(label: str, value: str, needed: str = "") -> ui.input:
     return found.without_auto_validation() if needed else found
 
 
-def amount_field(label: str, value: str = "", zero: bool = False) -> ui.input:
-    """An amount of money, at most 9 decimals; `zero` where nothing is a good answer too."""
+def amount_field(label: str, value: str = "", zero: bool = False, negative: bool = False) -> ui.input:
+    """An amount of money, at most 9 decimals; `zero` where nothing is a good answer too, `negative` where less is."""
 
     def check(text: Any) -> str | None:
         try:
-            nano = money(str(text or "").replace(",", ""))
+            typed = str(text or "").replace(",", "").strip()
+            nano = money(typed.removeprefix("-") if negative else typed)
         except ValueError as fault:
             return f"{fault}" if text else "Type an amount, as in 10.00"
-        return None if nano or zero else "Type an amount above 0"
+        return None if nano or zero else "Type an amount that is not 0" if negative else "Type an amount above 0"
 
     found = (
         ui.input(label, value=value, validation=check)

@@ -14,9 +14,9 @@ class Ranking:
         self._empty = ui.label(empty).classes("empty")
         self._rows = [_Row() for _ in range(ROWS)]
 
-    def set(self, found: Sequence[tuple[str, int, str, str]]) -> None:
-        """(name, size for the bar, amount as text, note as text), largest first."""
-        largest = max((size for _, size, _, _ in found), default=0)
+    def set(self, found: Sequence[tuple[str, int, str, str, str]]) -> None:
+        """(name, size for the bar, amount as text, note as text, the path that the name leads to), largest first."""
+        largest = max((size for _, size, *_ in found), default=0)
         for place, row in enumerate(self._rows):
             row.set(*found[place], largest) if place < len(found) else row.hide()
         self._empty.set_visibility(not found)
@@ -25,7 +25,7 @@ class Ranking:
 class _Row:
     def __init__(self) -> None:
         with ui.element("div").classes("rank") as self._box:
-            self._name = ui.label().classes("rank-name")
+            self._name = ui.link("", "").classes("rank-name")
             self._amount = ui.label().classes("rank-amount")
             with ui.element("div").classes("rank-track"):
                 self._bar = ui.element("div").classes("rank-bar")
@@ -33,10 +33,11 @@ class _Row:
         self._width = -1
         self.hide()
 
-    def set(self, name: str, size: int, amount: str, note: str, largest: int) -> None:
+    def set(self, name: str, size: int, amount: str, note: str, path: str, largest: int) -> None:
         self._name.set_text(name)
         if self._name.props.get("title") != name:
             self._name.props["title"] = name
+            self._name.props["href"] = path
         self._amount.set_text(amount)
         self._note.set_text(note)
         width = round(100 * size / largest) if largest else 0

@@ -46,6 +46,33 @@ const room = {
     return Number.isFinite(found) ? Math.floor(found / 1000) : null;
   },
 
+  /** An hour in the viewer's zone; a day as the gateway sums it up, in UTC. Epoch seconds, as text too. */
+  hour(at, whole = false) {
+    const more = whole ? {weekday: "short", month: "short", day: "numeric"} : {};
+    return new Date(at * 1000).toLocaleString(undefined, {...more, hour: "2-digit", minute: "2-digit", hourCycle: "h23"});
+  },
+  day(at, whole = false) {
+    const more = whole ? {weekday: "short", year: "numeric"} : {};
+    return new Date(at * 1000).toLocaleDateString(undefined, {...more, month: "short", day: "numeric", timeZone: "UTC"});
+  },
+
+  weekday: at => new Date(at * 1000).toLocaleDateString(undefined, {weekday: "short", day: "numeric"}),
+  isMidnight: at => new Date(at * 1000).getHours() === 0,
+
+  /** A value in a chart's tooltip: with thousands, and as money where there is a currency. */
+  amount(value, currency) {
+    if (value == null) return "–";
+    const digits = room.number(value);
+    if (!currency) return digits;
+    try {
+      const places = Math.abs(value) >= 1 || !value ? 2 : 6;
+      return Number(value).toLocaleString("en", {style: "currency", currency, minimumFractionDigits: 2,
+        maximumFractionDigits: places});
+    } catch { // a currency that is none of ISO 4217
+      return `${digits} ${currency}`;
+    }
+  },
+
   /** Full digits with thousands; a short form for axes. */
   number: value => Number(value).toLocaleString("en", {maximumFractionDigits: 9}),
   short: value => Intl.NumberFormat("en", {notation: "compact", maximumSignificantDigits: 3}).format(value),
