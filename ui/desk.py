@@ -57,7 +57,8 @@ class Desk:
         return await self.ask(lambda asking: self.house.shared(name, lambda: question(asking), fresh))
 
     def _leave(self) -> SignedOut:
-        self._page.open(f"/sign-in?why=expired&next={quote(self._here(), safe='')}")
+        if not self._page.is_deleted:
+            self._page.open(f"/sign-in?why=expired&next={quote(self._here(), safe='')}")
         return SignedOut("The session is over. Sign in again to go on.")
 
     def _here(self) -> str:
@@ -100,7 +101,9 @@ class Desk:
         return ui.timer(LOOK_SECONDS, _Turns(self, refresh, seconds, on).look)
 
     async def attempt(self, refresh: Callable[[], Awaitable[None]]) -> None:
-        """One turn of `refresh`."""
+        """One turn of `refresh`; none where the page is gone, as when a dialog was open while the viewer left."""
+        if self._page.is_deleted:
+            return
         try:
             await refresh()
         except Trouble as trouble:

@@ -79,7 +79,7 @@ class UserKeys:
             "state_tone": "ok" if state == "active" else "bad" if state == "revoked" else "plain",
         }
 
-    def _open(self, row: Row) -> None:
+    async def _open(self, row: Row) -> None:
         ui.navigate.to(f"/keys?q={quote(str(row['key_prefix']), safe='')}")
 
 

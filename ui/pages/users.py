@@ -63,7 +63,7 @@ class _Users:
     async def _changed(self) -> None:
         await self._list.restart()
 
-    def _open(self, row: Row) -> None:
+    async def _open(self, row: Row) -> None:
         ui.navigate.to(user_path(row["id"]))
 
     async def _create(self) -> None:

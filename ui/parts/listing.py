@@ -53,7 +53,7 @@ class Listing:
         ask: Callable[[str | None, int], Awaitable[Mapping[str, Any]]],
         shape: Callable[[Row], Row],
         empty: str,
-        on_open: Callable[[Row], Any] | None = None,
+        on_open: Callable[[Row], Awaitable[None]] | None = None,
         on_sort: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         """`empty` is the sentence for an empty list; `on_sort` is told a column's `sort` when its head is clicked."""
