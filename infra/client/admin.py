@@ -75,6 +75,10 @@ class AdminClient(People, Trade, Books, Now):
         """Every function with its routes, guards, limits and state."""
         return await self._door.ask("GET", "/admin/endpoints")
 
+    async def openapi(self) -> Answer:
+        """The OpenAPI document of every route."""
+        return await self._door.ask("GET", "/admin/openapi.json")
+
     async def reload_endpoint(self, name: str) -> Answer:
         """Imports one function anew; 400 where it cannot be, and the one before serves on."""
         return await self._door.ask("POST", f"/admin/endpoints/{segment(name)}/reload", body={})

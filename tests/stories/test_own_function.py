@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import ADMIN_KEY, MANIFEST, Running, running
@@ -21,6 +22,8 @@ PAGE = (ROOT / "docs/own-function.md").read_text()
 INPUT, OUTPUT = 1_000, 2_000
 """Nano-units per token at 1.00 and 2.00 per million."""
 ASK = {"model": "stand-in", "text": "A long text about nothing."}
+
+DOCUMENT = "  - {{routes: [GET /admin/openapi.json], function: functions.admin_openapi, access: admin}}\n"
 
 BROKEN = {
     "missing": "import a_package_that_nobody_has\nasync def handle(call): ...\n",
@@ -73,7 +76,7 @@ async def backend() -> AsyncIterator[StandIn]:
 async def gate(folder: Path, backend: StandIn) -> AsyncIterator[Running]:
     lines = lines_of("my_functions.summarise", "/v1/summarise")
     lines += "".join(lines_of(f"my_functions.{name}", f"/v1/{name}") for name in [*BROKEN, *FAILING])
-    manifest = MANIFEST + lines.replace("{", "{{").replace("}", "}}")
+    manifest = MANIFEST + DOCUMENT + lines.replace("{", "{{").replace("}", "}}")
     async with running(folder, manifest, backend=backend.url) as found:
         yield found
 
@@ -182,7 +185,22 @@ async def test_a_broken_function_that_was_mended_serves_after_a_reload(gate: Run
 def test_the_page_shows_the_example_as_it_is() -> None:
     source = "\n".join(path.read_text() for path in sorted(EXAMPLE.rglob("*.py")))
     shown = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(shown) == 4
+    assert len(shown) == 5
     assert [block for block in shown if block.strip() not in source] == []
     assert len(lines_of("x", "/v1/x").strip().splitlines()) == 4
     assert ADMIN_KEY not in PAGE
+
+
+async def test_the_openapi_document_has_it_and_the_broken_ones_too(gate: Running, folder: Path) -> None:
+    (folder / "my_functions" / "silent" / "openapi.py").write_text("raise SystemExit\n")
+    answer = await gate.client.get("/admin/openapi.json", headers={"x-admin-key": ADMIN_KEY})
+    assert answer.status_code == 200, answer.text
+    document = answer.json()
+    OpenAPIV31SpecValidator(document).validate()
+    ours = document["paths"]["/v1/summarise"]["post"]
+    schema = ours["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert set(document["components"]["schemas"][schema]["properties"]) == {"model", "text"}
+    assert (ours["requestBody"]["required"], ours["tags"]) == (True, ["summarise"])
+    assert "text/event-stream" in ours["responses"]["200"]["content"]
+    for name in (*BROKEN, *FAILING):
+        assert document["paths"][f"/v1/{name}"]["post"]["requestBody"], name

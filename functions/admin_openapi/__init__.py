@@ -1,0 +1,1 @@
+"""GET /admin/openapi.json: the OpenAPI document of every route that this process serves."""
