@@ -1,6 +1,6 @@
 """What requests look like to the owner."""
 
-from infra.openapi.operation import KEY, LOG, PAGE, USER, Operation
+from infra.openapi.operation import KEY, LOG, PAGE, USER, Field, Operation, choice
 from infra.openapi.shapes import BillLine, Money, Nano, OwnRequest
 
 
@@ -24,9 +24,13 @@ class BilledRequest(Request, kw_only=True):
     cost: list[BillLine]
 
 
+FILTERS = {"user": USER, "backend": Field("The backend that answered."), "key": KEY, **LOG}
+FORMAT = choice("How the file is written.", "csv", "jsonl")
+
 OPERATIONS = {
-    "GET /admin/requests": Operation(
-        answer=Request, listed=True, query={"user": USER, "key": KEY, **LOG, **PAGE}, errors=(404,)
+    "GET /admin/requests": Operation(answer=Request, listed=True, query={**FILTERS, **PAGE}, errors=(404,)),
+    "GET /admin/requests/export": Operation(
+        answer="text/csv", media=("application/x-ndjson",), query={**FILTERS, "format": FORMAT}, errors=(404,)
     ),
     "GET /admin/requests/{id}": Operation(answer=BilledRequest, errors=(404,)),
 }

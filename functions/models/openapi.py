@@ -17,6 +17,7 @@ class Model(Shape):
     max_output: int | None
     pricing: dict[str, str]
     endpoint_pricing: dict[str, dict[str, str]]
+    service_tiers: dict[str, str]
     capabilities: list[str]
     endpoints: list[str]
 

@@ -51,8 +51,10 @@ PAGE = {"limit": LIMIT, "cursor": CURSOR}
 LOG = {
     "model": Field("The model that was asked for."),
     "state": choice("How far it came.", "HELD", "STREAMING", "SETTLED", "VOID"),
-    "status": Field("One like 402, or a class, 5xx."),
+    "status": Field("One like 402, a class, 5xx, or error for whatever went wrong."),
     "endpoint": Field("The endpoint's name."),
+    "basis": choice("How the units were found.", "measured", "partial", "estimated", "recovered"),
+    "error": Field("A part of the error's text or code."),
     "from": FROM,
     "to": TO,
 }

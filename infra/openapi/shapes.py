@@ -71,6 +71,8 @@ class OwnRequest(Shape):
     endpoint: str
     model: str
     served_model: str | None
+    tier: str
+    price_factor: str
     stream: bool
     status: int | None
     error_code: str | None

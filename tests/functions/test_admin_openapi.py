@@ -57,6 +57,8 @@ def walk(house: Whole) -> Iterator[tuple[str, str, Any]]:
     yield "GET /admin/prices", "/admin/prices?model=stand-in", None
     yield "DELETE /admin/models/{id:path}", "/admin/models/a/b", None
     yield "GET /admin/requests", "/admin/requests?status=5xx", None
+    yield "GET /admin/requests/export", "/admin/requests/export?format=jsonl", None
+    yield "GET /admin/requests/export", "/admin/requests/export?user=ada", None
     yield "GET /admin/requests/{id}", f"/admin/requests/{request}", None
     yield "GET /admin/backends", "/admin/backends", None
     yield "POST /admin/backends/probe", "/admin/backends/probe", {}
@@ -150,7 +152,7 @@ async def test_every_answer_is_as_the_document_says(whole: Whole, monkeypatch: p
                 wrong.append(f"{route}: {error.json_path} {error.message[:300]}")
         else:
             assert answer.headers["content-type"].partition(";")[0] in response["content"], route
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     met |= await _stopped(whole, document)
     assert {f"{m.upper()} {p}" for p, each in document["paths"].items() for m in each} == {
         route.replace(":path}", "}") for route in met
@@ -225,7 +227,7 @@ def _compare(document: dict[str, Any], asked: dict[str, set[str]], bodies: dict[
             wrong.append(f"{route}: the body is said to be {fields}, the code reads {bodies.get(route)}")
         elif schema is not None and fields != set(schema[bodies[route].__name__]["properties"]):
             wrong.append(f"{route}: the body is said to have {fields}")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 def _fields(document: dict[str, Any], body: dict[str, Any]) -> set[str]:
