@@ -93,6 +93,19 @@ def _size(value: object) -> int:
     return found
 
 
+def _keep(value: object) -> float:
+    if not re.fullmatch(_KEEP, str(value)):
+        raise ValueError(f"{str(value)[:40]} is not a time to keep requests for: write days, at least 7, as in 90d")
+    return units.duration(value)
+
+
+def _amount(value: Scalar, _place: Place) -> int:
+    """Nano-units."""
+    if kind(value) not in ("int", "float") or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", value.text):
+        raise ValueError(f"{show(value)} is not an amount: write it as in 0.30, below 1000 and with at most 9 decimals")
+    return units.money(value.text)
+
+
 def _factor(value: Scalar, _place: Place) -> int:
     """Millionths."""
     if kind(value) not in ("int", "float") or not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?", value.text):
@@ -115,6 +128,11 @@ PRICE = Leaf(
         ]
     },
 )
+AMOUNT = Leaf(
+    "an amount of the currency, as in 0.30", _amount, {"type": "number", "minimum": 0, "exclusiveMaximum": 1000}
+)
+_KEEP = r"^\s*([7-9]|[1-9][0-9]{1,3})\s*d\s*$"
+KEEP = _unit('days, at least 7, as in "90d"', _KEEP, _keep)
 FACTOR = Leaf("a factor, as in 1.5", _factor, {"type": "number", "minimum": 0, "exclusiveMaximum": 1000})
 HOURS = Leaf(f"a time of the week, as in {EXAMPLE}", _hours, {"type": "string", "pattern": rf"^\s*{PATTERN}\s*$"})
 RATE = _unit(

@@ -67,6 +67,8 @@ class Backend:
     media: Literal["data", "any"] = "data"
     """`data`: images only as data: URLs, since backends fetch URLs themselves (SSRF)."""
     pace: Rate | None = None
+    watts: int | None = None
+    """What its machine draws while it works, for margins."""
     available: tuple[Hours, ...] = ()
     """When it takes requests; nothing: always."""
     start: Literal["always", "if_no_other", "never"] = "if_no_other"
@@ -142,6 +144,14 @@ DEFAULT_TIER = Tier("default")
 
 
 @dataclass(frozen=True, slots=True)
+class JournalSettings:
+    """How long the request log is kept; figures and ledger stay."""
+
+    keep: float | None = None
+    """Seconds; None: for ever."""
+
+
+@dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """The `gateway:` section."""
 
@@ -151,6 +161,9 @@ class GatewaySettings:
     """Seconds that running requests get at shutdown."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks whose X-Forwarded-For is believed."""
+    journal: JournalSettings = field(default_factory=JournalSettings)
+    electricity: int | None = None
+    """Nano-units of the currency for a kWh; None: margins are not told."""
     service_tiers: Mapping[str, Tier] = field(default_factory=dict)
     """Offered beside the default one."""
 

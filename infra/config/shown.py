@@ -12,10 +12,10 @@ from infra.config.meters import METERS
 from infra.config.objects import Backend, Endpoint, GatewaySettings, Limits, Manifest, Model, Target
 from infra.config.urls import database_url
 from infra.metering.price import PriceList
-from infra.units import Rate, show_factor, show_price
+from infra.units import Rate, show_factor, show_money, show_price
 
 _EMBEDDED = ("start", "model_file", "context")
-_DURATIONS = ("drain", "wait", "time", "connect", "first_byte", "idle", "total", "client")
+_DURATIONS = ("drain", "keep", "wait", "time", "connect", "first_byte", "idle", "total", "client")
 _SPANS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -37,7 +37,9 @@ def show_gateway(gateway: GatewaySettings) -> dict[str, Any]:
         name: {"price": show_factor(tier.factor_ppm), "queue": tier.queue}
         for name, tier in gateway.service_tiers.items()
     }
-    return {**_plain(gateway), "database": str(database_url(gateway.database)), "service_tiers": tiers}
+    own = {"database": str(database_url(gateway.database)), "service_tiers": tiers}
+    electricity = None if gateway.electricity is None else show_money(gateway.electricity)
+    return {**_plain(gateway), **own, "electricity": electricity}
 
 
 def show_backend(backend: Backend) -> dict[str, Any]:

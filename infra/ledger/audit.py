@@ -39,6 +39,15 @@ class AuditReport:
         return not self.findings
 
 
+_PRUNED = (
+    "SELECT p.user_id AS subject, COALESCE(e.amount, 0) AS is_, p.{sum} AS should FROM (SELECT user_id,"
+    " SUM({sum}) AS {sum}, SUM(bills) AS bills FROM pruned_days GROUP BY user_id) AS p LEFT JOIN (SELECT e.user_id,"
+    " SUM(e.amount) AS amount, COUNT(*) AS n FROM entries e LEFT JOIN requests r ON r.id = e.request_id"
+    " WHERE e.kind = '{kind}' AND r.id IS NULL GROUP BY e.user_id) AS e ON e.user_id = p.user_id"
+    " WHERE COALESCE(e.amount, 0) <> p.{sum} {also}"
+)
+"""By user: what each entry belonged to is gone, what they must add up to was noted in the same transaction."""
+
 _CHECKS: tuple[tuple[str, str, str], ...] = (
     (
         "balance = sum of entries",
@@ -79,8 +88,19 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     (
         "every usage entry has its request",
         "SELECT e.id AS subject, e.amount AS is_, 0 AS should FROM entries e LEFT JOIN requests r ON r.id ="
-        " e.request_id WHERE e.kind = 'usage' AND r.id IS NULL",
+        " e.request_id WHERE e.kind = 'usage' AND r.id IS NULL"
+        " AND e.user_id NOT IN (SELECT user_id FROM pruned_days)",
         "an entry of {is_} belongs to no request",
+    ),
+    (
+        "entries without a request are those of the pruned ones",
+        _PRUNED.format(kind="usage", sum="charged", also="OR COALESCE(e.n, 0) <> p.bills"),
+        "entries of {is_} belong to no request, those that were pruned were charged {should}",
+    ),
+    (
+        "refunds without a request are those of the pruned ones",
+        _PRUNED.format(kind="refund", sum="refunded", also=""),
+        "refunds of {is_} belong to no request, those that were pruned were refunded {should}",
     ),
     (
         "refunds match their request",

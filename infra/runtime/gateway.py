@@ -119,7 +119,11 @@ class Gateway:
             await drains.refresh(self)
             await self.pool.start()
         self._pulse = asyncio.create_task(pulse.beat(self, serving), name="pulse")
-        self._rolling = asyncio.create_task(rolling.roll(self.store), name="rolling") if serving else None
+        self._rolling = (
+            asyncio.create_task(rolling.roll(self.store, lambda: self.manifest.gateway.journal.keep), name="rolling")
+            if serving
+            else None
+        )
 
     async def _share_limits(self) -> None:
         self._windows = Writer(windows_vault(self.store, self.ledger.instance), lambda _: None, kept=(Amend, Leave))

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.config.kinds import Many
-from infra.config.leaves import DATABASE, DURATION, FACTOR, NETWORK, choice, word
-from infra.config.objects import GatewaySettings, Tier, TierQueue
+from infra.config.leaves import AMOUNT, DATABASE, DURATION, FACTOR, KEEP, NETWORK, choice, word
+from infra.config.objects import GatewaySettings, JournalSettings, Tier, TierQueue
 from infra.config.shapes import Field, Named, Shape
 
 DATABASE_DEFAULT = "${DATABASE_URL:-sqlite:///./aethergate.db}"
@@ -34,6 +34,11 @@ def _tier(name: str, values: Mapping[str, Any]) -> Tier:
 
 TIER_NAME = word("a service tier (priority or flex)", "(priority|flex)")
 TIERS = Named(TIER_NAME, TIER, _tier, what="service tiers: priority, flex")
+JOURNAL = Shape(
+    "the request log, as in {keep: 90d}",
+    JournalSettings,
+    {"keep": Field(KEEP, "Older requests are pruned; figures and ledger stay. In days, at least 7. Default for ever.")},
+)
 GATEWAY = Shape(
     "the settings of the gateway",
     GatewaySettings,
@@ -46,6 +51,8 @@ GATEWAY = Shape(
         ),
         "drain": Field(DURATION, "How long running requests may go on at shutdown. Default 10m."),
         "service_tiers": Field(TIERS, "Tiers that callers may ask for by `service_tier`, beside the default one."),
+        "journal": Field(JOURNAL, "How long requests stay in the log."),
+        "electricity": Field(AMOUNT, "What a kWh costs, for margins: 0.30. Default: margins are not told."),
         "trusted_proxies": Field(Many(NETWORK), "Networks whose X-Forwarded-For is believed. Default none."),
     },
     nullable=True,

@@ -8,24 +8,29 @@ from infra.metering.price import PriceList
 from tests.infra.config.files import EXAMPLE
 
 ROUTES = """
-chat_completions    key    POST /v1/chat/completions
-completions         key    POST /v1/completions
-embeddings          key    POST /v1/embeddings
-models              key    GET /v1/models, GET /v1/models/{id:path}
-account             key    GET /v1/account, GET /v1/account/usage, GET /v1/account/requests, GET /v1/account/requests/{id}
-health              open   GET /health, GET /health/live, GET /health/ready
-metrics             admin  GET /metrics
-admin_session       admin  POST /admin/session
-admin_overview      admin  GET /admin/overview
-admin_users         admin  GET /admin/users, POST /admin/users, GET /admin/users/{id}, PATCH /admin/users/{id}
-admin_keys          admin  GET /admin/keys, POST /admin/keys, GET /admin/keys/{id}, PATCH /admin/keys/{id}, DELETE /admin/keys/{id}, POST /admin/keys/{id}/rotate
-admin_models        admin  GET /admin/models, POST /admin/models, GET /admin/models/{id:path}, DELETE /admin/models/{id:path}, GET /admin/prices
-admin_requests      admin  GET /admin/requests, GET /admin/requests/{id}
-admin_backends      admin  GET /admin/backends, POST /admin/backends/probe
-admin_ledger        admin  GET /admin/ledger, POST /admin/ledger/topups, POST /admin/ledger/adjustments, POST /admin/ledger/refunds, GET /admin/ledger/audit
-admin_config        admin  GET /admin/config, POST /admin/config/check, POST /admin/config/plan, POST /admin/config/apply
-admin_endpoints     admin  GET /admin/endpoints
-admin_audit_events  admin  GET /admin/audit-events
+chat_completions   key   POST /v1/chat/completions
+completions        key   POST /v1/completions
+embeddings         key   POST /v1/embeddings
+models             key   GET /v1/models, GET /v1/models/{id:path}
+account            key   GET /v1/account, GET /v1/account/usage, GET /v1/account/requests, GET /v1/account/requests/{id}
+health             open  GET /health, GET /health/live, GET /health/ready
+metrics            admin GET /metrics
+admin_session      admin POST /admin/session
+admin_overview     admin GET /admin/overview
+admin_figures      admin GET /admin/series, POST /admin/figures/rebuild
+admin_live         admin GET /admin/live, POST /admin/live/{id}/stop
+admin_events       admin GET /admin/events
+admin_users        admin GET /admin/users, POST /admin/users, GET /admin/users/{id}, PATCH /admin/users/{id}
+admin_statements   admin GET /admin/users/{id}/usage, GET /admin/users/{id}/statement
+admin_keys         admin GET /admin/keys, POST /admin/keys, GET /admin/keys/{id}, PATCH /admin/keys/{id}, DELETE /admin/keys/{id}, POST /admin/keys/{id}/rotate
+admin_models       admin GET /admin/models, POST /admin/models, GET /admin/models/{id:path}, DELETE /admin/models/{id:path}, GET /admin/prices, POST /admin/prices/preview
+admin_requests     admin GET /admin/requests, GET /admin/requests/export, GET /admin/requests/{id}
+admin_backends     admin GET /admin/backends, POST /admin/backends/probe, PATCH /admin/backends/{name}, GET /admin/backends/{name}/events
+admin_ledger       admin GET /admin/ledger, POST /admin/ledger/topups, POST /admin/ledger/adjustments, POST /admin/ledger/refunds, GET /admin/ledger/audit
+admin_config       admin GET /admin/config, POST /admin/config/check, POST /admin/config/plan, POST /admin/config/apply
+admin_endpoints    admin GET /admin/endpoints, POST /admin/endpoints/{name}/reload
+admin_openapi      admin GET /admin/openapi.json
+admin_audit_events admin GET /admin/audit-events
 """  # noqa: E501
 
 
