@@ -55,11 +55,10 @@ class Reply:
     """
 
     def __init__(
-        self, response: httpx.Response, repair: Repair, deadlines: Deadlines, framing: type[Parser | Lines] = Parser
+        self, body: Body, repair: Repair, deadlines: Deadlines, framing: type[Parser | Lines] = Parser
     ) -> None:
-        assert isinstance(response.stream, Body)
         self._framing = framing
-        self._body = response.stream
+        self._body = body
         self._repair = repair
         self._idle = deadlines.idle
         self._until = time.monotonic() + deadlines.total

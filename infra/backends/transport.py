@@ -1,4 +1,4 @@
-"""httpx's transport interface over aiohttp (docs/backends.md, httpx and aiohttp).
+"""httpx's transport interface over aiohttp's connections (docs/backends.md, httpx and aiohttp).
 
 Every failure becomes the httpx exception that says how far the request got, which decides whether it may be sent again:
 
@@ -8,39 +8,54 @@ Every failure becomes the httpx exception that says how far the request got, whi
 A kept-alive connection that the server closes just as we reuse it cannot be told apart, in general, from one that was
 closed after reading the request. So: connections are given up after KEEPALIVE seconds, below the 5 s of llama.cpp,
 uvicorn and Node; a `Connection: close` is obeyed; llama.cpp, which closes after a stream without saying so, gets no
-second request on such a connection; and where aiohttp found the connection closed before it wrote a byte, the request
-goes out again on another. What still breaks before the answer "may have been sent".
+second request on such a connection; and one that is found closed before a byte was written is replaced by another. What
+still breaks before the answer "may have been sent".
+
+aiohttp keeps the connections (names, TLS, keep-alive) and parses the answers; its client above them, which makes an
+object for everything and copies headers again and again, is passed by: it cost as much as all the rest of a request.
 """
 
 import asyncio
-import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import aiohttp
 import httpx
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
 from yarl import URL
 
 KEEPALIVE = 3.0
 """Seconds that an idle connection is kept; the margin to 5 s is for a busy event loop."""
 LARGE = 2**20
 """Bytes from which a body is written piece by piece, so that other requests get their turn."""
+PIECE = 2**16
 UNSENT_TRIES = 2
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _DROPPED = frozenset({b"content-encoding", b"content-length", b"transfer-encoding", b"connection", b"keep-alive"})
+Headers = Iterable[tuple[bytes, bytes]]
 
 
-@lru_cache(maxsize=256)
-def _url(text: str) -> URL:
-    return URL(text, encoded=True)
+class Limits(NamedTuple):
+    """Seconds: to connect, until the status line, between two reads; None for as long as it takes."""
+
+    connect: float | None = None
+    answer: float | None = None
+    idle: float | None = None
+
+
+class Closed(aiohttp.ClientConnectionError):
+    """The connection was closed before a byte of the request was written."""
 
 
 class Body(httpx.AsyncByteStream):
     """The bytes of an answer as they arrive, decompressed. Closing before the end closes the connection."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, request: httpx.Request, idle: float | None) -> None:
-        self._answer = answer
-        self._request = request
+    def __init__(self, content: aiohttp.StreamReader, connection: Connection, idle: float | None) -> None:
+        self._content = content
+        self._connection = connection
         self._idle = idle
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -50,68 +65,90 @@ class Body(httpx.AsyncByteStream):
     async def read(self, seconds: float | None) -> bytes:
         """What has arrived, waiting at most so long for the first byte of it; empty at the end."""
         try:
+            found = self._content.read_nowait()
+            if found or self._content.is_eof():
+                return found
             async with asyncio.timeout(seconds):
-                return await self._answer.content.readany()
+                return await self._content.readany()
         except Exception as error:
-            self._answer.close()
-            raise _translated(error, self._request) from error
+            self._connection.close()
+            raise _translated(error) from error
+
+    async def aread(self) -> bytes:
+        """All of it."""
+        return b"".join([chunk async for chunk in self])
 
     async def aclose(self) -> None:
-        self._answer.close()
+        self._connection.close()
+
+
+class Answer(NamedTuple):
+    """What a backend answered: status and headers, and the body to be read. Close the body in any case."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: Body
 
 
 class BackendTransport(httpx.AsyncBaseTransport):
     """One backend's connections. Slots bound how many there are, so the pool itself is unbounded.
 
-    Usable below an httpx.AsyncClient or directly with a prepared httpx.Request. Of `extensions["timeout"]` it obeys
-    `connect` and `read` (seconds between two reads), and its own `answer`: until the status line (default: `read`).
+    Usable below an httpx.AsyncClient, with a prepared httpx.Request, or by `exchange` alone. Of
+    `extensions["timeout"]` it obeys `connect` and `read` (seconds between two reads), and its own `answer`: until the
+    status line (default: `read`).
     """
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
+        self._wanted: dict[URL, ClientRequest] = {}
+        """What aiohttp's connector asks of a request, which is where it goes, by URL."""
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE, ttl_dns_cache=10)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),  # one tenant's upstream cookie must not go out with another's request
-            trust_env=False,
-            auto_decompress=True,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None, sock_read=None),
-            skip_auto_headers=("User-Agent", "Content-Type"),
-        )
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        limits = request.extensions.get("timeout", {})
+        asked = request.extensions.get("timeout", {})
+        limits = Limits(asked.get("connect"), asked.get("answer", asked.get("read")), asked.get("read"))
         content = await request.aread()
-        try:
-            async with asyncio.timeout(limits.get("answer", limits.get("read"))):
-                answer = await self._send(request, content, limits.get("connect"))
-        except Exception as error:
-            raise _translated(error, request) from error
-        if answer.connection is not None and answer.connection.protocol is not None and _closes_after(answer):
-            answer.connection.protocol.force_close()
-        kept = [(name, value) for name, value in answer.raw_headers if name.lower() not in _DROPPED]
-        body = Body(answer, request, limits.get("read"))
-        return httpx.Response(answer.status, headers=kept, stream=body, request=request)
+        url = str(request.url)
+        answer = await self.exchange(request.method.encode(), url, _of_httpx(request), content, limits)
+        return httpx.Response(answer.status, headers=answer.headers, stream=answer.body, request=request)
 
-    async def _send(self, request: httpx.Request, content: bytes, connect: float | None) -> aiohttp.ClientResponse:
+    async def exchange(self, method: bytes, url: str, headers: Headers, content: bytes, limits: Limits) -> Answer:
+        """Sends a request and waits for the status line; Host and Content-Length are added. A redirect is an answer
+        like any other: it could lead anywhere. Raises httpx.TransportError as told above."""
+        place = _place(url)
+        head = b"%s %s HTTP/1.1\r\nhost: %s\r\n%s\r\n" % (method, place.path, place.host, _lines(headers, content))
+        try:
+            async with asyncio.timeout(limits.answer):
+                return await self._send(place.url, head, content, limits)
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def _send(self, url: URL, head: bytes, content: bytes, limits: Limits) -> Answer:
         """Until the status line; a connection that was closed before the first byte is replaced."""
         session = self._session or self._open()
+        timeout = aiohttp.ClientTimeout(total=None, connect=limits.connect, sock_connect=limits.connect)
+        assert session.connector is not None
+        wanted = self._wanted.get(url)
+        if wanted is None:
+            wanted = self._wanted[url] = ClientRequest("GET", url, loop=asyncio.get_running_loop())
         for left in range(UNSENT_TRIES, -1, -1):
             try:
-                return await session.request(
-                    request.method,
-                    _url(str(request.url)),
-                    headers=request.headers.multi_items(),
-                    data=io.BytesIO(content) if len(content) > LARGE else content or None,
-                    allow_redirects=False,  # a redirect could lead anywhere: it is an error of the backend
-                    timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect),
-                )
-            except aiohttp.ClientError as error:
-                if not left or len(content) > LARGE or not _unsent(error):
+                connection = await session.connector.connect(wanted, [], timeout)
+            except TimeoutError as error:
+                raise aiohttp.ConnectionTimeoutError from error
+            try:
+                return await _exchanged(connection, head, content, limits.idle)
+            except Closed:
+                connection.close()
+                if not left:
                     raise
+            except BaseException:
+                connection.close()
+                raise
         raise AssertionError("unreachable")
 
     async def aclose(self) -> None:
@@ -119,32 +156,88 @@ class BackendTransport(httpx.AsyncBaseTransport):
         if self._session is not None:
             await self._session.close()
             self._session = None
+            self._wanted.clear()
 
 
-def _closes_after(answer: aiohttp.ClientResponse) -> bool:
+class _Place(NamedTuple):
+    url: URL
+    host: bytes
+    path: bytes
+
+
+@lru_cache(maxsize=256)
+def _place(text: str) -> _Place:
+    url = URL(text, encoded=True)
+    host = url.host_port_subcomponent or ""
+    return _Place(url, host.encode("ascii"), url.raw_path_qs.encode("ascii"))
+
+
+def _of_httpx(request: httpx.Request) -> Headers:
+    return [(name, value) for name, value in request.headers.raw if name.lower() not in (b"host", b"content-length")]
+
+
+def _lines(headers: Headers, content: bytes) -> bytes:
+    lines = [b"%s: %s\r\n" % pair for pair in headers]
+    if content:
+        lines.append(b"content-length: %d\r\n" % len(content))
+    return b"".join(lines)
+
+
+async def _exchanged(connection: Connection, head: bytes, content: bytes, idle: float | None) -> Answer:
+    """Writes the request on a connection and reads the head of its answer; raises aiohttp's errors and Closed."""
+    await asyncio.sleep(0)  # what the server has closed meanwhile is told by the loop before we write, not after
+    protocol = connection.protocol
+    if protocol is None or protocol.transport is None or protocol.transport.is_closing():
+        raise Closed
+    protocol.set_response_params(read_until_eof=True, auto_decompress=True)
+    if len(content) <= LARGE:
+        protocol.transport.write(head + content)
+    else:
+        await _write_pieces(protocol, head, content)
+    message, payload = await protocol.read()
+    while 100 <= message.code < 200:
+        message, payload = await protocol.read()
+    if _closes_after(message):
+        protocol.force_close()
+    payload.on_eof(connection.release)
+    kept = [(name, value) for name, value in message.raw_headers if name.lower() not in _DROPPED]
+    return Answer(message.code, kept, Body(payload, connection, idle))
+
+
+async def _write_pieces(protocol: ResponseHandler, head: bytes, content: bytes) -> None:
+    """A server that answers early, or closes, is heard by who reads next."""
+    transport = protocol.transport
+    assert transport is not None
+    transport.write(head)
+    for start in range(0, len(content), PIECE):
+        if transport.is_closing() or protocol.exception() is not None:
+            return
+        transport.write(content[start : start + PIECE])
+        try:
+            await protocol._drain_helper()
+        except aiohttp.ClientConnectionResetError:
+            return
+        await asyncio.sleep(0)
+
+
+def _closes_after(message: Any) -> bool:
     """llama.cpp closes the connection behind a stream and does not announce it."""
-    return answer.headers.get("Server") == "llama.cpp" and "Transfer-Encoding" in answer.headers
+    return bool(message.chunked) and message.headers.get("Server") == "llama.cpp"
 
 
-def _unsent(error: Exception) -> bool:
-    """aiohttp says so before its first write, head and body together where the body is not LARGE."""
-    cause = error if isinstance(error, aiohttp.ClientConnectionResetError) else error.__cause__
-    return isinstance(cause, aiohttp.ClientConnectionResetError) and "closing transport" in str(cause)
-
-
-def _translated(error: Exception, request: httpx.Request) -> Exception:
+def _translated(error: Exception) -> Exception:
     """The httpx exception for one of aiohttp's, by how far the request got; others are bugs and stay as they are."""
     text = type(error).__name__
     if isinstance(error, aiohttp.ClientConnectorError):
-        return httpx.ConnectError(text, request=request)
+        return httpx.ConnectError(text)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return httpx.ConnectTimeout(text, request=request)
+        return httpx.ConnectTimeout(text)
     if isinstance(error, TimeoutError):
-        return httpx.ReadTimeout(text, request=request)
+        return httpx.ReadTimeout(text)
     if isinstance(error, aiohttp.ClientOSError):
-        return httpx.ReadError(text, request=request)
+        return httpx.ReadError(text)
     if isinstance(error, (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, ValueError)):
-        return httpx.RemoteProtocolError(text, request=request)
+        return httpx.RemoteProtocolError(text)
     if isinstance(error, OSError):
-        return httpx.ReadError(text, request=request)
+        return httpx.ReadError(text)
     return error

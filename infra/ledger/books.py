@@ -1,6 +1,7 @@
 """The rows that the money core works on, in memory for the length of one batch."""
 
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, Literal
 
 State = Literal["HELD", "STREAMING", "SETTLED", "VOID"]
@@ -118,6 +119,14 @@ def columns(row_type: type[Any]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(row_type))
 
 
+_GETTERS: dict[Any, Any] = {}
+
+
 def values(row: Any) -> tuple[Any, ...]:
     """The values of a row in the order of `columns`."""
-    return tuple(getattr(row, field.name) for field in fields(row))
+    row_type = type(row)
+    getter = _GETTERS.get(row_type)
+    if getter is None:
+        getter = _GETTERS[row_type] = attrgetter(*columns(row_type))
+    found: tuple[Any, ...] = getter(row)
+    return found

@@ -2,8 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from infra.ledger import batch, failpoint
@@ -16,17 +18,45 @@ _ACCOUNT = columns(Account)
 _REQUEST = columns(RequestRow)
 
 
-def _insert(table: str, row_type: type[Any]) -> str:
-    names = columns(row_type)
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+ROWS_MAX = 64
+"""Rows of one statement: every call of SQLite gives the other thread the interpreter and has to wait to get it back, so
+that a batch is as few of them as can be."""
 
 
-_SAVE_REQUEST = (
-    _insert("requests", RequestRow)
-    + " ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _REQUEST if name != "id")
-)
-_SAVE_ACCOUNT = "UPDATE users SET balance = ?, held = ?, seq = ? WHERE id = ?"
+def _rows(width: int, count: int) -> str:
+    row = f"({', '.join('?' * width)})"
+    return ", ".join([row] * count)
+
+
+_TABLES = {"users": _ACCOUNT, "requests": _REQUEST, "entries": columns(EntryRow), "audit_events": columns(AuditRow)}
+
+
+@cache
+def _insert(table: str, count: int, more: str = "") -> str:
+    names = _TABLES[table]
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES {_rows(len(names), count)}{more}"
+
+
+_AS_SAVED = " ON CONFLICT (id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in _REQUEST if c != "id")
+
+
+@cache
+def _save_accounts(count: int) -> str:
+    return (
+        "UPDATE users SET balance = new.column2, held = new.column3, seq = new.column4"
+        f" FROM (VALUES {_rows(4, count)}) AS new WHERE users.id = new.column1"
+    )
+
+
+def _portions(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, list[Any]]]:
+    """The values of 64 rows, 32, 16 … at once, so that few different statements are prepared."""
+    done = 0
+    while done < len(rows):
+        count = min(ROWS_MAX, 1 << ((len(rows) - done).bit_length() - 1))
+        yield count, list(chain.from_iterable(rows[done : done + count]))
+        done += count
+
+
 _SAVE_LEASE = (
     "INSERT INTO instances (id, url, started_us, lease_until_us) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (id) DO UPDATE SET url = excluded.url, lease_until_us = excluded.lease_until_us"
@@ -111,21 +141,24 @@ def _load(connection: sqlite3.Connection, needs: batch.Needs) -> Books:
 def _in(connection: sqlite3.Connection, select: str, ids: Sequence[str]) -> list[tuple[Any, ...]]:
     if not ids:
         return []
-    return connection.execute(f"{select} IN ({', '.join('?' * len(ids))})", ids).fetchall()
+    # The last one again and again, up to the next power of two: so that few different statements are prepared.
+    padded = [*ids, *[ids[-1]] * ((1 << (len(ids) - 1).bit_length()) - len(ids))]
+    return connection.execute(f"{select} IN ({', '.join('?' * len(padded))})", padded).fetchall()
 
 
 def _save(connection: sqlite3.Connection, books: Books, renewals: Sequence[Renew]) -> None:
-    if books.new_accounts:
-        connection.executemany(_insert("users", Account), [values(row) for row in books.new_accounts.values()])
+    _save_new(connection, "users", list(books.new_accounts.values()))
     changed = [books.accounts[id] for id in books.touched_accounts if id not in books.new_accounts]
-    if changed:
-        connection.executemany(_SAVE_ACCOUNT, [(row.balance, row.held, row.seq, row.id) for row in changed])
-    if books.touched_requests:
-        connection.executemany(_SAVE_REQUEST, [values(books.requests[id]) for id in books.touched_requests])
-    if books.new_entries:
-        connection.executemany(_insert("entries", EntryRow), [values(row) for row in books.new_entries])
-    if books.audits:
-        connection.executemany(_insert("audit_events", AuditRow), [values(row) for row in books.audits])
+    for count, found in _portions([(row.id, row.balance, row.held, row.seq) for row in changed]):
+        connection.execute(_save_accounts(count), found)
+    _save_new(connection, "requests", [books.requests[id] for id in books.touched_requests], _AS_SAVED)
+    _save_new(connection, "entries", books.new_entries)
+    _save_new(connection, "audit_events", books.audits)
     until_us = now_us() + LEASE_SECONDS * SECOND_US
     for lease in renewals:
         connection.execute(_SAVE_LEASE, (lease.instance, lease.url, lease.started_us, until_us))
+
+
+def _save_new(connection: sqlite3.Connection, table: str, rows: Sequence[Any], more: str = "") -> None:
+    for count, found in _portions([values(row) for row in rows]):
+        connection.execute(_insert(table, count, more), found)

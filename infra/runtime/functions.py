@@ -20,6 +20,7 @@ from quart import Quart, Response, request
 from infra.config.objects import Endpoint
 from infra.errors import GatewayError
 from infra.runtime import replies
+from infra.runtime.turn import FunctionApp
 
 log = logging.getLogger("aethergate.functions")
 Handle = Callable[[Any], Awaitable[Response]]
@@ -106,7 +107,7 @@ def _sentence(error: BaseException) -> str:
 
 def _app(endpoint: Endpoint, handle: Handle) -> Quart:
     # Said here because Quart finds no root for a folder without __init__.py.
-    app = Quart(endpoint.function, static_folder=None, root_path=str(Path(inspect.getfile(handle)).parent))
+    app = FunctionApp(endpoint.function, static_folder=None, root_path=str(Path(inspect.getfile(handle)).parent))
     app.url_map.merge_slashes = False  # no redirects: a path is what was asked for, or it is not found
     # The runtime bounds the body and the relay its own time; Quart's defaults would cut both in the wrong place.
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)

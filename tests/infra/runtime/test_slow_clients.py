@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.runtime import intake, listener
+from infra.runtime import http11, intake
 from tests.infra.runtime.test_relay import CHAT, PATH
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import Running, running
@@ -121,7 +121,7 @@ async def test_a_client_that_reads_a_byte_a_second_is_cut_and_billed_for_what_wa
 async def test_headers_that_come_a_byte_at_a_time_are_cut_at_their_deadline(
     gate: Running, monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
-    monkeypatch.setattr(listener, "HEADERS_SECONDS", 1.0)
+    monkeypatch.setattr(http11, "HEADERS_SECONDS", 1.0)
     sockets = [connected(gate) for _ in range(20)]
     began = time.monotonic()
     drips = [asyncio.create_task(drip(found, data, 0.1)) for found in sockets]
@@ -136,7 +136,7 @@ async def test_headers_that_come_a_byte_at_a_time_are_cut_at_their_deadline(
 async def test_a_kept_connection_may_idle_longer_than_headers_may_take(
     gate: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "HEADERS_SECONDS", 0.3)
+    monkeypatch.setattr(http11, "HEADERS_SECONDS", 0.3)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(gate.url.rpartition(":")[2]))
     for _ in range(2):
         await asyncio.sleep(0.6)

@@ -1,0 +1,284 @@
+"""HTTP/1.1 for Hypercorn on llhttp (httptools), in the place of its own protocol on h11 (docs/backends.md, Hypercorn).
+
+h11 parses in Python, and between it and the app Hypercorn makes an object and waits a turn of the loop for every event;
+here a request is parsed in C, and what goes out together is written at once: head, body and end of a plain answer are
+one write. What Hypercorn keeps: sockets, connections and their tasks, TLS, the drain at the end.
+
+A request that cannot be parsed gets 400, headers that are too long 431, and the connection is closed. An upgrade is not
+taken: the request is answered in HTTP/1.1.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+
+from infra.runtime.exchange import REASONS, Exchange
+
+LINGER_SECONDS = 6.0
+"""How long a connection that idles stays open after SIGTERM: a request may be on its way on it, and what the
+OpenAI SDKs stand on gives up connections that idled for 5 s (Python, httpx) and 4 s (Node, undici) by itself."""
+HEADERS_SECONDS = 15.0
+"""From the first byte of a request to the last of its headers; later a 408 ends the connection."""
+CUT_SECONDS, FLUSH_SECONDS = 2.0, 60.0
+"""How long what was written last may take to reach a client whose connection is closed: of an answer that was cut
+short, of a whole one."""
+BUFFERED_BYTES = 256 * 1024
+"""So much of a body may wait for the app before the connection is no longer read."""
+PIPELINED_MAX = 16
+"""Requests that may wait behind one that runs; a client that sends more is no longer read."""
+
+
+class Connection:
+    """One connection, made by Hypercorn as if it were its H11Protocol."""
+
+    def __init__(
+        self,
+        app: Any,
+        config: Config,
+        context: Any,
+        task_group: Any,
+        state: Any,
+        ssl: bool,
+        client: Any,
+        server: Any,
+        send: Any,
+    ) -> None:
+        self._app, self._config, self._context, self._tasks, self._state = app, config, context, task_group, state
+        self._scheme, self._client, self._server, self._send = "https" if ssl else "http", client, server, send
+        self.taken = asyncio.Event()
+        """The app has taken something, or an answer has ended: there may be room again."""
+        self._parser = httptools.HttpRequestParser(self)
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._held = b""
+        """The beginning of a head; the parser gets it whole."""
+        self._in_head = False
+        self._head_due: asyncio.TimerHandle | None = None
+        self._reading: Exchange | None = None
+        """The request that is being received."""
+        self._running: Exchange | None = None
+        self._next: deque[Exchange] = deque()
+        self._gone = self._ending = False
+        self._idle_since = asyncio.get_running_loop().time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    # --- Hypercorn's side ---------------------------------------------------------------------------------------------
+
+    async def initiate(self) -> None:
+        """The connection is made."""
+
+    async def handle(self, event: Event) -> None:
+        """What came from the socket."""
+        if isinstance(event, RawData):
+            if event.data and not self._gone:
+                await self._feed(event.data)
+        elif isinstance(event, Closed):
+            self._leave()
+            if self._watch is None:  # Hypercorn would keep it, and an open file, until the keep-alive time is up
+                await self._send(Updated(idle=False))
+
+    def _leave(self) -> None:
+        """The client has gone, or we have closed: whoever still works for it hears so."""
+        self._gone = True
+        self._abort_soon()
+        for timer in (self._timer, self._head_due):
+            if timer is not None:
+                timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
+        for exchange in (self._running, *self._next):
+            if exchange is not None:
+                exchange.ended = True
+                exchange.stir()
+        self._next.clear()
+        self.taken.set()
+
+    def _abort_soon(self) -> None:
+        """asyncio closes a socket only when all was sent, which never happens where the client takes nothing."""
+        transport = self._send.__self__.writer.transport  # its TCPServer's
+        if transport.get_write_buffer_size():
+            cut = self._running is not None and not self._running.ended
+            asyncio.get_running_loop().call_later(CUT_SECONDS if cut else FLUSH_SECONDS, transport.abort)
+
+    async def _feed(self, data: bytes) -> None:
+        if self._watch is None:
+            await self._send(Updated(idle=False))  # from here on we look after the idle time ourselves
+            self._watch = self._tasks._task_group.create_task(self._until_the_end())
+            self._arm(self._config.keep_alive_timeout)
+        if self._held or not (self._in_head or self._reading):
+            data = (self._held + data).lstrip(b"\r\n")
+            whole = b"\n\r\n" in data or b"\n\n" in data
+            self._held = b"" if whole else data
+            if len(self._held) > self._config.h11_max_incomplete_size:
+                await self._refuse(431)
+                return
+        if not self._held:
+            try:
+                self._parse(data)
+            except httptools.HttpParserError:
+                await self._refuse(400)
+                return
+        self._watch_head()
+        while not self._gone and self._too_much():
+            self.taken.clear()
+            await self.taken.wait()
+
+    def _watch_head(self) -> None:
+        """A head that has begun must end in time: Hypercorn gives it the keep-alive time."""
+        if (self._held or self._in_head) and not self._gone:
+            if self._head_due is None:
+                loop = asyncio.get_running_loop()
+                self._head_due = loop.call_later(HEADERS_SECONDS, self._tasks.spawn, self._refuse, 408)
+        elif self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # llhttp takes what follows for another protocol. The same request without its offer is read instead.
+            if self._parser.get_method() == b"CONNECT":
+                raise httptools.HttpParserError("not a proxy") from None
+            head, self._parser = self._without_offer(), httptools.HttpRequestParser(self)
+            self._parse(head + data[upgrade.args[0] :])
+
+    def _without_offer(self) -> bytes:
+        lines = [b"%s %s HTTP/1.1" % (self._parser.get_method(), self._target)]
+        for name, value in self._headers:
+            if name == b"connection":
+                value = b", ".join(part for part in value.split(b",") if part.strip().lower() != b"upgrade")
+            if name != b"upgrade":
+                lines.append(b"%s: %s" % (name, value))
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def _too_much(self) -> bool:
+        reading = self._reading
+        return len(self._next) > PIPELINED_MAX or (reading is not None and reading.waiting_bytes > BUFFERED_BYTES)
+
+    async def _refuse(self, status: int) -> None:
+        """What comes is not HTTP: said once, then the connection is closed."""
+        if self._running is None:
+            reason = REASONS[status]
+            await self.write(b"HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % (status, reason))
+        await self.close()
+
+    # --- the parser's side --------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._target, self._headers, self._in_head = b"", [], True
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if self._parser.should_upgrade():
+            return
+        path, _, query = self._target.partition(b"?")
+        version = self._parser.get_http_version()
+        scope = {
+            "type": "http",
+            "http_version": version,
+            "asgi": {"spec_version": "2.1", "version": "3.0"},
+            "method": self._parser.get_method().decode("ascii"),
+            "scheme": self._scheme,
+            "path": unquote(path.decode("ascii")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": self._headers,
+            "client": self._client,
+            "server": self._server,
+            "state": self._state.copy(),
+            "extensions": {},
+        }
+        expects = version != "1.0" and (b"expect", b"100-continue") in self._headers
+        exchange = Exchange(self, scope, self._parser.should_keep_alive(), expects)
+        self._reading = exchange
+        if self._running is None:
+            self._start(exchange)
+        else:
+            self._next.append(exchange)
+
+    def on_body(self, part: bytes) -> None:
+        if self._reading is not None:
+            self._reading.feed(part)
+
+    def on_message_complete(self) -> None:
+        if self._reading is not None:
+            self._reading.whole = True
+            self._reading.stir()
+            self._reading = None
+
+    # --- the app's side -----------------------------------------------------------------------------------------------
+
+    def _start(self, exchange: Exchange) -> None:
+        self._running = exchange
+        self._tasks.spawn(self._run, exchange)
+
+    async def _run(self, exchange: Exchange) -> None:
+        try:
+            await self._app(exchange.scope, exchange.receive, exchange.send, None, None)
+        except Exception:  # noqa: BLE001 - the app's own; nothing else may fall with it
+            await self._config.log.exception("Error in ASGI Framework")
+        finally:
+            await exchange.finish()
+
+    async def write(self, data: bytes) -> None:
+        """To the client, waiting while it does not read."""
+        if not self._gone:
+            await self._send(RawData(data))
+
+    async def answered(self, exchange: Exchange) -> None:
+        """An answer is out: the next request, or the idle time, or the end."""
+        exchange.ended = True
+        exchange.stir()
+        if not exchange.keep or not exchange.whole or self._ending:
+            await self.close()
+            return
+        self._running = None
+        if self._next:
+            self._start(self._next.popleft())
+        self._idle_since = asyncio.get_running_loop().time()
+        self.taken.set()
+
+    async def close(self) -> None:
+        """Closes the connection, once."""
+        if not self._gone:
+            self._leave()
+            await self._send(Closed())
+
+    # --- idle ---------------------------------------------------------------------------------------------------------
+
+    def _arm(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        """One timer per connection, not one per request: it looks how long nothing has been asked."""
+        left = self._idle_since + self._config.keep_alive_timeout - asyncio.get_running_loop().time()
+        if self._running is None and left <= 0:
+            self._tasks.spawn(self.close)
+        else:
+            self._arm(max(left, 1.0))
+
+    async def _until_the_end(self) -> None:
+        """At the drain one that idles stays for a while, since a request may be on its way on it."""
+        await self._context.terminated.wait()
+        impatient = getattr(self._config, "impatient", None)
+        if impatient is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(impatient.wait(), LINGER_SECONDS)
+        self._ending = True
+        if self._running is None:
+            self._tasks.spawn(self.close)
