@@ -25,7 +25,7 @@ async def refund(desk: Desk, row: Row) -> None:
     nano = read_money(amount)
     part = "everything that is left" if nano == left else f"a part of the {show.money(left, currency)} that are left"
     sentence = f"{row['username']} gets {show.money(nano, currency)} back, {part} of this request's charge."
-    if not await confirmed("Refund?", sentence, f"Refund {show.money(nano, currency)}", danger=True):
+    if not await confirmed("Refund?", sentence, f"Refund {show.money(nano, currency)}", danger=True, typed="refund"):
         return
     done = await desk.act(
         lambda api: api.refund(str(row["id"]), amount, reason=reason, idempotency_key=once),
