@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from tests.ui.browser import BINARY
 from tests.ui.whole import HOSTILE, Whole, whole
+from ui import show
 
 pytestmark = [
     pytest.mark.skipif(BINARY is None, reason="no Chromium here (apt-get install chromium)"),
@@ -108,11 +109,20 @@ async def test_a_model_is_added_priced_and_taken_back(house: Whole) -> None:
 
 async def test_a_price_is_changed_after_a_look_at_what_it_means(house: Whole) -> None:
     owner = house.browser
+    key = (await house.admin.add_key(HOSTILE))["key"]
+    hello = {"model": "stand-in", "messages": [{"role": "user", "content": "one two"}]}
+    house.backend.script(pieces=50)
+    assert (await house.gateway.post("/v1/chat/completions", key, hello)).status_code == 200
+    charged = sum(row["charged_nano"] for row in (await house.admin.requests(model="stand-in"))["data"])
+    meant = await house.admin.preview_price("stand-in", price={"output": "4.00/1M"})
+    assert meant["charged_nano"] == charged < meant["would_be_nano"]
     await house.open("/model?id=stand-in")
     await owner.see("Change a price to see it.")
     assert await owner.until("document.querySelectorAll('.chart svg path').length > 4")
     await owner.type("Output", "4.00")
     await owner.until("!document.querySelector('.form .actions button').disabled")
+    await owner.see("in the last 30 days brought")
+    await owner.see(show.headline(meant["would_be_nano"], "USD"))
     await owner.click("Set this price…")
     await owner.see("Output: $2.00 / 1M → $4.00 / 1M. New requests pay it from now on")
     await owner.click("Set the price")
@@ -123,3 +133,28 @@ async def test_a_price_is_changed_after_a_look_at_what_it_means(house: Whole) ->
     await owner.see("output $4.00 / 1M")
     await owner.see("Cached input")
     await house.admin.remove_model("stand-in")
+
+
+async def test_a_backend_is_drained_and_taken_into_service_again(house: Whole) -> None:
+    owner = house.browser
+    await house.open("/backends")
+    await owner.see("0 of 2 slots busy")
+    await owner.see("down")  # nobody listens where the box should be
+    await owner.click("one", ".listing")
+    await owner.see("What happened to it")
+    await owner.click("Drain…")
+    await owner.see("gets no new requests until you take it into service again")
+    await owner.click("Drain", ".q-dialog .actions")
+    await owner.see("one is draining.")
+    await owner.see("draining")
+    key = (await house.admin.add_key(HOSTILE))["key"]
+    hello = {"model": "stand-in", "messages": [{"role": "user", "content": "one two"}]}
+    assert (await house.gateway.post("/v1/chat/completions", key, hello)).status_code == 503
+    await owner.click("one", ".listing")
+    await owner.click("Take it into service…")
+    await owner.click("Take into service", ".q-dialog .actions")
+    await owner.see("one is in service.")
+    house.backend.script()
+    assert (await house.gateway.post("/v1/chat/completions", key, hello)).status_code == 200
+    await owner.click("one", ".listing")
+    await owner.until("[...document.querySelectorAll('.diary .badge')].some(e => e.innerText === 'resumed')")

@@ -12,6 +12,7 @@ from ..parts.card import card
 from ..parts.dialog import Moment, actions, button, facts, opened, settled
 from ..parts.diff import in_a_line, show_differences
 from ..parts.figure import Figure
+from ..parts.filters import Filters
 from ..parts.listing import Column, Listing, Row
 
 COLUMNS = (
@@ -22,6 +23,19 @@ COLUMNS = (
     Column("changed", "Changed"),
     Column("address", "From"),
 )
+ACTIONS = {
+    "": "Anything",
+    "ledger": "Money",
+    "user": "Users",
+    "key": "Keys",
+    "model": "Models",
+    "price": "Prices",
+    "request": "Requests stopped",
+    "backend": "Backends",
+    "endpoint": "Endpoints",
+    "config": "Configuration",
+    "session": "Sign-ins",
+}
 
 
 def build(desk: Desk) -> None:
@@ -90,12 +104,41 @@ class _Events:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._filters = Filters(desk, self._changed)
         with card("Who changed what", "Every change by the admin key, the command or this room, with its address."):
-            self._list = Listing(desk, COLUMNS, self._ask, _shape, "Nothing was changed yet.", self._open)
-        desk.keep(self._list.load, 10)
+            with ui.element("div").classes("tools"):
+                self._filters.text("target", "Of what: a user, key, model …", main=True)
+                self._filters.choice("action", "What", ACTIONS)
+                self._filters.text("actor", "Who")
+                self._filters.date("from", "From")
+                self._filters.date("to", "To")
+                self._filters.clear_button()
+            self._list = Listing(
+                desk,
+                COLUMNS,
+                self._ask,
+                _shape,
+                "No change matches. Without filters: nothing was changed yet.",
+                self._open,
+            )
+        desk.keep(self._turn, 10, on=("user", "key", "config", "backend"))
+
+    async def _turn(self) -> None:
+        if self._list.at_the_top:
+            await self._list.load()
+
+    async def _changed(self) -> None:
+        await self._list.restart()
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
-        return await self._desk.ask(lambda api: api.audit_events(limit=limit, cursor=cursor))
+        said = self._filters.set
+        times = {name: await self._desk.epoch(said[name]) for name in ("from", "to") if name in said}
+        names: dict[str, Any] = {name: said.get(name) for name in ("action", "actor", "target")}
+        return await self._desk.ask(
+            lambda api: api.audit_events(
+                limit=limit, cursor=cursor, from_=times.get("from"), to=times.get("to"), **names
+            )
+        )
 
     async def _open(self, row: Row) -> None:
         with opened(str(row["action"])) as dialog:

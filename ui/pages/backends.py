@@ -1,21 +1,24 @@
-"""Backends: who is up, how busy, since when it was looked at, and why not."""
+"""Backends: who is up, how busy and how quick, what each serves, why not, and what happened to it."""
 
 from nicegui import ui
 
 from .. import show
 from ..desk import Desk
 from ..parts.card import card
-from ..parts.dialog import Moment, actions, button, facts, opened, settled
-from ..parts.lights import Backends
+from ..parts.dialog import button
+from ..parts.lights import Backends, state_of
 from ..parts.listing import Column, Listing, Row
+from .backend_view import view_backend
 
 COLUMNS = (
     Column("name", "Backend"),
-    Column("adapter", "Adapter"),
     Column("slots", "Slots busy", "number"),
     Column("queued", "Waiting", "number"),
-    Column("models", "Models it serves"),
-    Column("checked_at", "Looked at", "time", "not yet"),
+    Column("models", "Models it has"),
+    Column("context", "Context", "number"),
+    Column("speed", "Tokens/s", "number"),
+    Column("errors", "Errors, last hour", "number"),
+    Column("checked_at", "Looked at", "ago", "not yet"),
     Column("state", "State", "badge"),
 )
 
@@ -36,10 +39,10 @@ class _Backends:
                     button("Look again now", self._probe)
                 ui.label("Each light is a slot; lit ones are working.").classes("card-hint")
                 self._lights = Backends()
-            with card("Backends"):
+            with card("Backends", "Open one for its events, and to drain it."):
                 empty = "No backend is declared in gateway.yaml."
                 self._list = Listing(desk, COLUMNS, self._ask, _shape, empty, self._open)
-        desk.keep(self._list.load, 4)
+        desk.keep(self._list.load, 3, on=("backend",))
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         found: Row = await self._desk.ask(lambda api: api.backends())
@@ -51,35 +54,28 @@ class _Backends:
         await self._desk.attempt(self._list.load)
 
     async def _open(self, row: Row) -> None:
-        with opened(str(row["name"])) as dialog:
-            facts(
-                [
-                    ("State", _state(row)),
-                    ("Why", str(row.get("why") or show.UNKNOWN)),
-                    ("Last error", str(row.get("last_error") or "none")),
-                    ("Adapter", str(row.get("adapter") or show.UNKNOWN)),
-                    ("Slots", f"{show.count(row['busy'])} of {show.count(row['slots'])} busy"),
-                    ("Waiting", show.count(row["queued"])),
-                    ("Models it serves", ", ".join(map(str, row.get("models") or [])) or "none that is known"),
-                    ("Looked at", Moment(row.get("checked_at"), "not yet")),
-                ]
-            )
-            with actions():
-                button("Close", lambda: dialog.submit(None))
-        await settled(dialog)
-
-
-def _state(row: Row) -> str:
-    return "not checked yet" if row["up"] is None else "up" if row["up"] else "down"
+        await view_backend(self._desk, row)
+        await self._desk.attempt(self._list.load)
 
 
 def _shape(row: Row) -> Row:
+    words, tone = state_of(row)
+    models = [str(name) for name in row.get("models") or []]
+    hour = row.get("last_hour") or {}
+    more = f" and {len(models) - 3} more" if len(models) > 3 else ""
     return {
         "id": row["name"],
-        **{name: row.get(name) for name in ("name", "adapter", "queued", "checked_at")},
+        **{name: row.get(name) for name in ("name", "queued", "checked_at")},
+        "name_more": " · ".join([str(row.get("adapter") or ""), *map(str, row.get("available") or [])]),
         "slots": f"{show.count(row['busy'])} / {show.count(row['slots'])}",
-        "models": ", ".join(map(str, row.get("models") or [])) or show.UNKNOWN,
-        "state": _state(row),
-        "state_tone": "run" if row["up"] is None else "ok" if row["up"] else "bad",
+        "models": (", ".join(models[:3]) + more) or show.UNKNOWN,
+        "models_hint": ", ".join(models),
+        "context": show.count(row.get("context")),
+        "speed": f"{hour['tokens_per_second']:,.1f}" if hour.get("tokens_per_second") else show.UNKNOWN,
+        "speed_hint": "of one stream, in the last hour",
+        "errors": show.count(hour.get("errors") or 0),
+        "errors_more": f"of {show.counted(hour['requests'], 'request')}" if hour.get("requests") else "",
+        "state": words,
+        "state_tone": tone,
         "state_hint": str(row.get("why") or ""),
     }

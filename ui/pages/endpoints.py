@@ -4,8 +4,9 @@ from nicegui import ui
 
 from .. import show
 from ..desk import Desk
+from ..house import Trouble
 from ..parts.card import card
-from ..parts.dialog import actions, button, facts, opened, settled
+from ..parts.dialog import actions, button, confirmed, facts, opened, settled
 from ..parts.listing import Column, Listing, Row
 
 COLUMNS = (
@@ -32,7 +33,7 @@ class _Endpoints:
             self._list = Listing(
                 desk, COLUMNS, self._ask, _shape, "No endpoint is declared in gateway.yaml.", self._open
             )
-        desk.keep(self._list.load, 10)
+        desk.keep(self._list.load, 10, on=("config", "endpoint"))
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         found = await self._desk.ask(lambda api: api.endpoints())
@@ -60,7 +61,30 @@ class _Endpoints:
                         ui.label(str((row.get("guards_say") or {}).get(guard) or "")).classes("card-hint")
             with actions():
                 button("Close", lambda: dialog.submit(None))
-        await settled(dialog)
+                button("Reload…", lambda: dialog.submit("reload"), "main")
+        if await settled(dialog) == "reload":
+            await self._reload(row)
+
+    async def _reload(self, row: Row) -> None:
+        words = (
+            f"The files of {row['function']} are read anew, in every process. Running requests end by the old one; a "
+            "function that serves goes on as it is where the new one cannot be loaded."
+        )
+        if not await confirmed(f"Reload {row['name']}?", words, "Reload"):
+            return
+        try:
+            found = await self._desk.ask(lambda api: api.reload_endpoint(str(row["name"])))
+        except Trouble as trouble:
+            ui.notify(str(trouble), type="negative", timeout=10_000, close_button="Close", multi_line=True)
+        else:
+            broken = found["state"] == "broken"
+            said = (
+                f"{row['name']} still cannot be loaded: {found['error']}"
+                if broken
+                else f"{row['name']} is loaded anew."
+            )
+            ui.notify(said, type="negative" if broken else "positive", multi_line=True)
+        await self._desk.attempt(self._list.load)
 
 
 def _models(row: Row) -> str:

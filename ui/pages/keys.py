@@ -1,6 +1,7 @@
 """Keys: create (shown once), look at, change, rotate, revoke."""
 
 from typing import Any
+from urllib.parse import quote
 
 from nicegui import events, ui
 
@@ -51,7 +52,7 @@ class _Keys:
                 button("New key", self._create, "main")
             empty = "No key here. A key lets a user's programs in: make one with New key."
             self._list = Listing(desk, COLUMNS, self._ask, _shape, empty, self._open)
-        desk.keep(self._list.load, 10)
+        desk.keep(self._list.load, 10, on=("key",))
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         return await self._desk.ask(lambda api: api.keys(q=self._wanted or None, limit=limit, cursor=cursor))
@@ -141,6 +142,7 @@ def _shape(row: Row) -> Row:
     models = [show.counted(len(row["models"]), "model") + " only"] if row["models"] else []
     return {
         **{name: row[name] for name in ("id", "username", "last_used_at", "expires_at")},
+        "username_href": f"/users/{quote(str(row['user_id']), safe='')}",
         "key_prefix": f"{row['key_prefix']}…",
         "name": f"{row['name']} · owner" if row["owner"] else row["name"],
         "limits": " · ".join([show.limits(row["limits"]), *models]),

@@ -1,6 +1,7 @@
 """Live: what runs and what waits, second by second, and stopping one."""
 
 from typing import Any
+from urllib.parse import quote
 
 from nicegui import events, ui
 
@@ -77,6 +78,7 @@ class _Live:
         return {
             "id": row["id"],
             "username": row["username"],
+            "username_href": f"/users/{quote(str(row['user_id']), safe='')}",
             "model": row["model"] if tier == "default" else f"{row['model']} · {tier}",
             "backend": row["backend"] or show.UNKNOWN,
             "stage": words,

@@ -10,6 +10,23 @@ from .. import show
 LIGHTS_MAX = 64
 
 
+def state_of(backend: Mapping[str, Any]) -> tuple[str, str]:
+    """(words, tone): what keeps requests away from it comes first."""
+    if backend.get("draining"):
+        return "draining", "warn"
+    if backend.get("opens_at"):
+        return "closed now", "plain"
+    if backend.get("ejected"):
+        return "ejected", "bad"
+    return (
+        ("not checked yet", "run")
+        if backend.get("up") is None
+        else ("up", "ok")
+        if backend.get("up")
+        else ("down", "bad")
+    )
+
+
 class BackendCard:
     """One backend's state; `set` changes it in place."""
 
@@ -28,8 +45,8 @@ class BackendCard:
 
     def set(self, backend: Mapping[str, Any]) -> None:
         """Takes one object of the API's `backends` list."""
-        up, slots, busy = backend.get("up"), int(backend.get("slots") or 0), int(backend.get("busy") or 0)
-        words, tone = ("not checked yet", "unknown") if up is None else ("up", "ok") if up else ("down", "bad")
+        slots, busy = int(backend.get("slots") or 0), int(backend.get("busy") or 0)
+        words, tone = state_of(backend)
         self._state.set_text(words)
         for part in (self._dot, self._state):
             part.classes(replace=f"{'dot' if part is self._dot else 'state'} {tone}")
@@ -37,7 +54,7 @@ class BackendCard:
         queued = int(backend.get("queued") or 0)
         waiting = f", {show.count(queued)} waiting" if queued else ""
         self._line.set_text(f"{show.count(busy)} of {show.count(slots)} slots busy{waiting}")
-        why = str(backend.get("why") or "") if up is not True else ""
+        why = str(backend.get("why") or "") if backend.get("up") is not True else ""
         self._why.set_text(why)
         self._why.set_visibility(bool(why))
 
