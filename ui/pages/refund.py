@@ -39,7 +39,7 @@ async def _asked(row: Row, left: int, currency: str) -> tuple[str, str] | None:
     """(amount, reason), None when the viewer gave it up."""
     with opened("Refund") as dialog:
         ui.label(f"{show.money(left, currency)} of this request can be given back.").classes("sentence")
-        amount = amount_field(f"Amount in {currency}", show_money(left))
+        amount = amount_field(f"Amount in {currency}", show_money(left), most=left)
         reason = field("Reason (for the ledger and the user's statement)", "", needed="Say why.")
         on_enter(dialog, amount, reason)
         with actions():

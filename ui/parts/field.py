@@ -4,7 +4,7 @@ from typing import Any
 
 from nicegui import ui
 
-from infra.units import money
+from infra.units import money, show_money
 
 
 def field(label: str, value: str, needed: str = "") -> ui.input:
@@ -14,15 +14,22 @@ def field(label: str, value: str, needed: str = "") -> ui.input:
     return found.without_auto_validation() if needed else found
 
 
-def amount_field(label: str, value: str = "", zero: bool = False, negative: bool = False) -> ui.input:
-    """An amount of money, at most 9 decimals; `zero` where nothing is a good answer too, `negative` where less is."""
+def amount_field(
+    label: str, value: str = "", zero: bool = False, negative: bool = False, most: int | None = None
+) -> ui.input:
+    """An amount of money, at most 9 decimals; `zero` where nothing is a good answer too, `negative` where less is.
+
+    `most` is the largest that there is, in nano-units.
+    """
 
     def check(text: Any) -> str | None:
+        typed = str(text or "").replace(",", "").strip()
         try:
-            typed = str(text or "").replace(",", "").strip()
             nano = money(typed.removeprefix("-") if negative else typed)
         except ValueError as fault:
             return f"{fault}" if text else "Type an amount, as in 10.00"
+        if most is not None and nano > most:
+            return f"At most {show_money(most)}"
         return None if nano or zero else "Type an amount that is not 0" if negative else "Type an amount above 0"
 
     found = (
