@@ -20,6 +20,8 @@ def backend(state: BackendState, hour: Hour) -> dict[str, Any]:
         "contexts": dict(state.contexts),
         "loaded": None if state.loaded is None else list(state.loaded),
         "capabilities": list(state.capabilities),
+        "server_running": state.running,
+        "server_waiting": state.waiting,
         "last_error": state.last_error,
         "checked_at": views.seconds(state.checked_us),
         "last_hour": asdict(hour),

@@ -34,7 +34,7 @@ def shown(ware: "Ware", gateway: "Gateway") -> dict[str, Any]:
         "pricing": _pricing(offer.price, currency),
         "endpoint_pricing": {path: _pricing(own, currency) for path, own in paths.items() if own != offer.price},
         "service_tiers": {name: show_factor(tier.factor_ppm) for name, tier in tiers.items()},
-        "capabilities": sorted({ability for state in states.values() for ability in state.capabilities}),
+        "capabilities": sorted(_abilities(offer, states)),
         "endpoints": list(paths),
     }
 
@@ -42,6 +42,16 @@ def shown(ware: "Ware", gateway: "Gateway") -> dict[str, Any]:
 def _states(offer: Offer, gateway: "Gateway") -> dict[str, BackendState]:
     wanted = {target.backend for target in offer.targets}
     return {state.name: state for state in gateway.pool.states() if state.name in wanted}
+
+
+def _abilities(offer: Offer, states: dict[str, BackendState]) -> set[str]:
+    """What some backend of the model says that it can."""
+    return {
+        ability
+        for target in offer.targets
+        if (state := states.get(target.backend))
+        for ability in state.abilities.get(target.upstream, state.capabilities)
+    }
 
 
 def _context(offer: Offer, states: dict[str, BackendState]) -> int | None:

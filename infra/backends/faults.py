@@ -16,6 +16,7 @@ from infra.errors import (
     NoBackend,
     Overloaded,
 )
+from infra.metering.context import too_long
 
 TEXT_MAX = 500
 
@@ -124,10 +125,7 @@ def context_too_long(message: str, error: Mapping[str, Any]) -> ContextTooLong:
         if match is None or "maximum context length" in message:
             return ContextTooLong(clean(message) or "The prompt does not fit the model's context.")
         sent, limit = int(match[1]), int(match[2])
-    return ContextTooLong(
-        f"This model's maximum context length is {limit} tokens. However, your messages resulted in {sent} tokens."
-        " Please reduce the length of the messages."
-    )
+    return too_long(limit, sent)
 
 
 def _missing(status: int, message: str, error: Mapping[str, Any]) -> GatewayError:

@@ -29,6 +29,11 @@ class BackendState:
     loaded: tuple[str, ...] | None = None
     """What is in its memory right now; None where it does not tell."""
     capabilities: tuple[str, ...] = ()
+    abilities: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The same per model, where the server tells."""
+    running: int | None = None
+    """Requests that it works on by its own count, whoever sent them; None where it does not tell."""
+    waiting: int | None = None
     last_error: str | None = None
     checked_us: int | None = None
     failures: int = 0
@@ -61,6 +66,9 @@ def state_of(name: str, station: Station) -> BackendState:
         contexts=probe.contexts,
         loaded=probe.loaded,
         capabilities=tuple(sorted(probe.capabilities)),
+        abilities=probe.abilities,
+        running=probe.running,
+        waiting=probe.waiting,
         last_error=station.last_error,
         checked_us=station.checked_us,
         failures=station.ejection.failures,

@@ -201,7 +201,7 @@ class Station:
 
     def learn(self, probe: Probe, now_us: int) -> None:
         """What a probe found."""
-        self.probe, self.checked_us = probe, now_us
+        self.probe, self.checked_us, self.adapter.known = probe, now_us, probe
         if probe.up:
             self.come_up()
         else:

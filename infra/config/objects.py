@@ -44,10 +44,29 @@ class Deadlines:
 
     connect: float = 5.0
     first_byte: float = 5 * MINUTES
+    first_byte_loaded: float = 3 * MINUTES
+    """The same where the model is known to be loaded."""
     idle: float = 2 * MINUTES
     total: float = 1 * HOURS
     client: float = 1 * MINUTES
     """How long a client may take nothing before it is cut."""
+
+
+FOREVER = -1.0
+"""A model stays loaded until Ollama ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaOptions:
+    """What Ollama is told with every request; None: nothing is said of it."""
+
+    num_ctx: int | None = None
+    """Tokens."""
+    num_ctx_max: int | None = None
+    """Tokens up to which `num_ctx` is raised for a longer prompt, within the model's own limit."""
+    keep_alive: float | None = None
+    """Seconds, or FOREVER."""
+    think: bool | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,8 @@ class Backend:
     pace: Rate | None = None
     watts: int | None = None
     """What its machine draws while it works, for margins."""
+    options: OllamaOptions = field(default_factory=OllamaOptions)
+    """Ollama only."""
     available: tuple[Hours, ...] = ()
     """When it takes requests; nothing: always."""
     start: Literal["always", "if_no_other", "never"] = "if_no_other"

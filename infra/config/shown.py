@@ -9,13 +9,23 @@ from typing import Any
 
 from infra.config.hours import Hours
 from infra.config.meters import METERS
-from infra.config.objects import Backend, Endpoint, GatewaySettings, Limits, Manifest, Model, Target
+from infra.config.objects import (
+    FOREVER,
+    Backend,
+    Endpoint,
+    GatewaySettings,
+    Limits,
+    Manifest,
+    Model,
+    OllamaOptions,
+    Target,
+)
 from infra.config.urls import database_url
 from infra.metering.price import PriceList
 from infra.units import Rate, show_factor, show_money, show_price
 
 _EMBEDDED = ("start", "model_file", "context")
-_DURATIONS = ("drain", "keep", "wait", "time", "connect", "first_byte", "idle", "total", "client")
+_DURATIONS = ("drain", "keep", "wait", "time", "connect", "first_byte", "first_byte_loaded", "idle", "total", "client")
 _SPANS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -45,6 +55,7 @@ def show_gateway(gateway: GatewaySettings) -> dict[str, Any]:
 def show_backend(backend: Backend) -> dict[str, Any]:
     """One backend; what is for embedded ones only where it is one."""
     other = _EMBEDDED if backend.adapter != "embedded" else ("url",)
+    other = other if backend.adapter == "ollama" else (*other, "options")
     found = {name: value for name, value in _plain(backend).items() if name != "name" and name not in other}
     return found | ({"api_key": "set"} if backend.api_key else {})
 
@@ -108,7 +119,7 @@ def _plain(thing: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for each in fields(thing):
         value = getattr(thing, each.name)
-        if isinstance(thing, Limits) and value is None:
+        if isinstance(thing, Limits | OllamaOptions) and value is None:
             continue
         found[each.name] = _value(each.name, value)
     return found
@@ -121,6 +132,8 @@ def _value(name: str, value: Any) -> Any:
         return [_value("", each) for each in value]
     if hasattr(value, "__dataclass_fields__"):
         return _plain(value)
+    if name == "keep_alive":
+        return "forever" if value == FOREVER else show_span(value)
     if name in _DURATIONS and isinstance(value, int | float):
         return show_span(value)
     return f"{value}B" if name == "body" and value is not None else value

@@ -167,6 +167,7 @@ class Relay:
                 self._answer = await reply.whole()
                 self.first_byte_us = now_us()
                 self.meter.see(self._answer)
+            self.sending.refuse_cut()
         except GatewayError as error:
             seat.failed(error)
             raise

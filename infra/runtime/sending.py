@@ -15,6 +15,7 @@ from infra.backends.reply import Reply
 from infra.errors import GatewayError, NoBackend, RateLimited, Unavailable
 from infra.limits.limiter import Ticket
 from infra.metering.bounds import Bounds
+from infra.metering.context import one_prompt, too_long, was_cut
 from infra.runtime.counter import RequestCounter
 from infra.runtime.refusal import unaffordable
 from infra.runtime.tiers import rank_of
@@ -65,6 +66,7 @@ class Sending:
         self._refuse_fields()
         left = list(relay.offer.targets)
         await self._sit(left)
+        await self._fits()
         if not self.in_books:
             await self._hold()
         while True:
@@ -132,6 +134,26 @@ class Sending:
 
     def _told(self, position: int, eta_seconds: float) -> None:
         self.place = position, eta_seconds
+
+    async def _fits(self) -> None:
+        """Where the owner states the model's context, a prompt beyond it is refused before any hold."""
+        assert self.seat is not None
+        relay, context = self._relay, self._relay.offer.context
+        if context is None or relay.ask.prompt_bound <= context or not one_prompt(relay.ask):
+            return
+        counted = await RequestCounter(self.seat.adapter, relay.ask, self.seat.target.upstream).prompt()
+        if counted is not None and counted > context:
+            raise too_long(context, counted)
+
+    def refuse_cut(self) -> None:
+        """Of a prompt that the backend cut without a word nobody pays the answer; raises ContextTooLong."""
+        if self.seat is None or not self.seat.adapter.cuts:
+            return
+        relay, known, upstream = self._relay, self.seat.adapter.known, self.seat.target.upstream
+        context = relay.offer.context or known.contexts.get(upstream) or known.context
+        if context is not None and was_cut(relay.ask, relay.meter.reported, context):
+            self.sent = False
+            raise too_long(context, f"about {relay.ask.prompt_estimate}")
 
     async def _hold(self) -> None:
         """Tokens of the limits, then money: whoever waited in the queue has pinned neither."""

@@ -25,6 +25,9 @@ class OllamaStandIn:
         self.delay = 0.0
         self.break_after: int | None = None
         """Streams end with an {"error": …} line after so many pieces."""
+        self.limit = 1_000
+        """The models' own limit of context; `num_ctx` sets `context` for a request."""
+        self.capabilities = ["completion", "tools", "thinking"]
         self.loaded: set[str] = set()
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self.url = ""
@@ -33,6 +36,7 @@ class OllamaStandIn:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_get("/api/tags", self._tags)
         app.router.add_get("/api/ps", self._ps)
+        app.router.add_post("/api/show", self._show)
         for path, answer in (("chat", self._chat), ("generate", self._generate), ("embed", self._embed)):
             app.router.add_post(f"/api/{path}", self._door(answer))
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
@@ -52,15 +56,24 @@ class OllamaStandIn:
         rows = [{"name": name, "model": name, "context_length": self.context} for name in sorted(self.loaded)]
         return web.json_response({"models": rows})
 
+    async def _show(self, request: web.Request) -> web.Response:
+        if json.loads(await request.read())["model"] not in self.models:
+            return web.json_response({"error": "not found"}, status=404)
+        info = {"general.architecture": "qwen2", "qwen2.context_length": self.limit}
+        return web.json_response({"model_info": info, "capabilities": self.capabilities})
+
     def _door(self, answer: Any) -> Any:
         """What every route for a model does first."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             body = json.loads(await request.read())
             self.seen.append((request.path, body))
+            if body["model"] not in self.models and f"{body['model']}:latest" in self.models:
+                body["model"] += ":latest"
             if body["model"] not in self.models:
                 return web.json_response({"error": f"model '{body['model']}' not found"}, status=404)
             self.loaded.add(body["model"])
+            self.context = min(self.limit, (body.get("options") or {}).get("num_ctx", self.context))
             if _words(body) > self.context and body.get("truncate") is False:
                 return web.json_response({"error": "the input length exceeds the context length"}, status=400)
             return await answer(request, body)

@@ -1,8 +1,9 @@
 """What every adapter is: it knows one kind of server, is asked in OpenAI's words and answers in OpenAI's shape."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import httpx
@@ -43,6 +44,12 @@ class Probe:
     slots: int | None = None
     """How many requests the server works on at once, where it tells."""
     capabilities: frozenset[str] = frozenset()
+    abilities: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The same per model, where the server tells."""
+    running: int | None = None
+    """Requests that it works on by its own count, whoever sent them."""
+    waiting: int | None = None
+    """Requests that wait in it."""
     loaded: tuple[str, ...] | None = None
     """Models in its memory right now, where the server tells."""
 
@@ -56,12 +63,19 @@ class Adapter(ABC):
         "embedding": fields.EMBEDDING,
     }
 
+    cuts: ClassVar[bool] = False
+    """Whether its server may cut a prompt that does not fit, and say nothing."""
+
     framing: ClassVar[type[Parser | Lines]] = Parser
     """How its streams are cut into events."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.transport = BackendTransport()
+        self._warm = replace(backend.deadlines, first_byte=backend.deadlines.first_byte_loaded)
+        """For models that are known to be loaded."""
+        self.known = Probe(up=False)
+        """What the last probe found."""
         self.noticed: Callable[[GatewayError | None], None] = lambda _: None
         """Told how each request ended at the door: an error, or None for an answer (passive health)."""
 
@@ -125,7 +139,7 @@ class Adapter(ABC):
 
     async def send(self, path: str, body: Mapping[str, Any], stream: bool, request_id: str, repair: Repair) -> Reply:
         """Posts JSON; the reply of a 200, else the error that the answer becomes."""
-        limits = self.backend.deadlines
+        limits = self._warm if body.get("model") in (self.known.loaded or ()) else self.backend.deadlines
         # A plain answer says nothing before it is whole, so only its total time can be bounded.
         answer = limits.first_byte if stream else limits.total
         extra = ((b"x-request-id", request_id.encode()), (b"accept", _EVENTS if stream else _JSON))
@@ -151,6 +165,18 @@ class Adapter(ABC):
         finally:
             await found.body.aclose()
 
+    async def gauges(self, path: str, *names: str) -> list[int | None]:
+        """Figures of the server's own Prometheus page, each summed over its labels; None where it does not tell."""
+        try:
+            found = await self._exchange(b"GET", path, b"", Limits(PROBE_SECONDS, PROBE_SECONDS, PROBE_SECONDS))
+            try:
+                text = (await found.body.aread()).decode("utf-8", "replace") if found.status == 200 else ""
+            finally:
+                await found.body.aclose()
+        except (GatewayError, httpx.TransportError):
+            text = ""
+        return [_gauge(text, name) for name in names]
+
     async def _exchange(
         self, method: bytes, path: str, content: bytes, limits: Limits, extra: Iterable[tuple[bytes, bytes]] = ()
     ) -> Answer:
@@ -171,6 +197,14 @@ class Adapter(ABC):
 
 _JSON, _EVENTS = b"application/json", b"text/event-stream"
 _ALWAYS = ((b"content-type", _JSON), (b"user-agent", b"aethergate"), (b"accept-encoding", b"identity"))
+
+
+def _gauge(page: str, name: str) -> int | None:
+    found = re.findall(rf"^{re.escape(name)}(?:\{{[^\n]*\}})? ([0-9.eE+]+)$", page, re.MULTILINE)
+    try:
+        return round(sum(map(float, found))) if found else None
+    except (ValueError, OverflowError):
+        return None
 
 
 async def _refusal(found: Answer) -> GatewayError:

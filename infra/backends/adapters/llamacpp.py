@@ -17,8 +17,9 @@ from infra.metering.usage import tokens
 
 
 class LlamaCppAdapter(OpenAIAdapter):
-    """Counts by /tokenize and /apply-template, reads context and slots from /props."""
+    """Counts by /tokenize and /apply-template, reads context and slots from /props, who works from /slots."""
 
+    cuts: ClassVar[bool] = False
     fields: ClassVar[Mapping[Task, frozenset[str]]] = {
         "chat": fields.CHAT | fields.LLAMACPP,
         "completion": fields.COMPLETION | fields.LLAMACPP,
@@ -47,7 +48,7 @@ class LlamaCppAdapter(OpenAIAdapter):
         return await self._count_all(_prompts(body.get("prompt" if task == "completion" else "input")))
 
     async def probe(self) -> Probe:
-        """/health, /v1/models and /props: none of them waits for a slot."""
+        """/health, /v1/models, /props, /slots and /metrics: none of them waits for a slot."""
         try:
             status, health = await self.fetch("GET", "/health")
             if status != 200:
@@ -56,7 +57,22 @@ class LlamaCppAdapter(OpenAIAdapter):
         except GatewayError as error:
             return Probe(up=False, why=error.message)
         found = await super().probe()
-        return found if status != 200 or not found.up else _with_props(found, props)
+        if not found.up:
+            return found
+        found = replace(found, loaded=found.models, running=await self._running())
+        (waiting,) = await self.gauges("/metrics", "llamacpp:requests_deferred")  # only with its --metrics
+        found = replace(found, waiting=waiting)
+        return found if status != 200 else _with_props(found, props)
+
+    async def _running(self) -> int | None:
+        """How many of its slots work, whoever asked."""
+        try:
+            status, slots = await self.fetch("GET", "/slots")
+        except GatewayError:
+            return None
+        if status != 200 or not isinstance(slots, list):
+            return None
+        return sum(isinstance(slot, dict) and bool(slot.get("is_processing")) for slot in slots)
 
     def read_models(self, found: Any) -> Probe:
         """Without an alias llama.cpp calls its model by the path of its file, which stays here."""

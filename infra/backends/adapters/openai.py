@@ -1,7 +1,7 @@
 """Any OpenAI-compatible server: LM Studio, LocalAI, TGI, SGLang, another gateway, OpenAI itself."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from infra.backends.adapters.base import Adapter, Prepared, Probe
 from infra.backends.faults import blame, clean
@@ -18,6 +18,8 @@ PATHS: Mapping[Task, str] = {
 
 class OpenAIAdapter(Adapter):
     """The `openai` adapter, and what the adapters of OpenAI-compatible servers share."""
+
+    cuts: ClassVar[bool] = True
 
     def prepare(self, task: Task, body: Mapping[str, Any], upstream: str) -> Prepared:
         """Streams always ask for usage: the bill needs it, the caller sees it only where asked for."""

@@ -1,6 +1,7 @@
 """vLLM's OpenAI server. Documented API only: no vLLM runs where this was written."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from infra.backends import fields
@@ -12,8 +13,9 @@ from infra.metering.usage import tokens
 
 
 class VllmAdapter(OpenAIAdapter):
-    """Counts by /tokenize; /health and /v1/models (with max_model_len) as the probe."""
+    """Counts by /tokenize; /health, /v1/models (with max_model_len) and /metrics as the probe."""
 
+    cuts: ClassVar[bool] = False
     fields: ClassVar[Mapping[Task, frozenset[str]]] = {
         "chat": fields.CHAT | fields.VLLM,
         "completion": fields.COMPLETION | fields.VLLM,
@@ -42,4 +44,8 @@ class VllmAdapter(OpenAIAdapter):
             status, _ = await self.fetch("GET", "/health")
         except GatewayError as error:
             return Probe(up=False, why=error.message)
-        return await super().probe() if status == 200 else Probe(up=False, why="The engine is not healthy.")
+        if status != 200:
+            return Probe(up=False, why="The engine is not healthy.")
+        found = await super().probe()
+        running, waiting = await self.gauges("/metrics", "vllm:num_requests_running", "vllm:num_requests_waiting")
+        return replace(found, loaded=found.models, running=running, waiting=waiting) if found.up else found

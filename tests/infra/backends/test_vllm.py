@@ -29,6 +29,11 @@ class Vllm:
     async def models(self, _: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": NAME, "object": "model", "max_model_len": 2048}]})
 
+    async def metrics(self, _: web.Request) -> web.Response:
+        page = '# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine="0"} 3.0\n'
+        page += 'vllm:num_requests_running{engine="1"} 1.0\nvllm:num_requests_waiting{engine="0"} 2.0\n'
+        return web.Response(text=page)
+
     async def tokenize(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.tokenized.append(body)
@@ -48,6 +53,7 @@ async def vllm() -> AsyncIterator[tuple[Vllm, Adapter]]:
     server, app = Vllm(), web.Application()
     app.router.add_get("/health", server.health)
     app.router.add_get("/v1/models", server.models)
+    app.router.add_get("/metrics", server.metrics)
     app.router.add_post("/tokenize", server.tokenize)
     app.router.add_post("/v1/chat/completions", server.chat)
     runner = web.AppRunner(app, access_log=None)
@@ -63,6 +69,7 @@ async def test_a_probe_tells_models_and_their_context(vllm: tuple[Vllm, Adapter]
     server, adapter = vllm
     found = await adapter.probe()
     assert (found.up, found.models, found.context, found.contexts) == (True, (NAME,), 2048, {NAME: 2048})
+    assert (found.loaded, found.running, found.waiting) == ((NAME,), 4, 2)
     server.healthy = False
     assert (await adapter.probe()).up is False
 

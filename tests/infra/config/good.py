@@ -16,11 +16,15 @@ GOOD = {
     "variables": backend("adapter: ${A:-vllm}\nurl: ${U:-http://h}\nslots: ${S:-8}\nqueue: {wait: '${W:-5s}'}"),
     "every key of a backend": backend(
         "adapter: vllm\nurl: https://h:8443/base/v1/\nslots: 32\nqueue: {length: 0, wait: 500ms}\n"
-        "deadlines: {connect: 1s, first_byte: 2m, idle: 1.5m, total: 1h, client: 30s}\n"
+        "deadlines: {connect: 1s, first_byte: 2m, first_byte_loaded: 1m, idle: 1.5m, total: 1h, client: 30s}\n"
         "api_key: sk-x\naccept: [guided_regex]\nmedia: any\npace: 50/s\navailable: mon-fri 18:00-08:00 Europe/Berlin"
     ),
     "two times of the week": backend(
         "adapter: embedded\navailable: ['sat,sun 0:00-24:00 UTC', 18:00 - 08:00 Asia/Tokyo]"
+    ),
+    "every option of an ollama": backend(
+        "adapter: ollama\nurl: http://h:11434\n"
+        "options: {num_ctx: 8192, num_ctx_max: 32768, keep_alive: forever, think: low}"
     ),
     "every key of an embedded": backend(
         "adapter: embedded\nstart: never\nmodel_file: ./a b.gguf\ncontext: 4096\nslots: 2"

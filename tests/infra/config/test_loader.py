@@ -38,7 +38,7 @@ def test_every_key_of_a_backend_arrives() -> None:
     found = manifest(GOOD["every key of a backend"]).backends["b"]
     assert found.url == "https://h:8443/base"  # adapters add /v1 themselves
     assert (found.slots, found.queue) == (32, QueueSettings(0, 0.5))
-    assert found.deadlines == Deadlines(1, 120, 90, 3600, 30)
+    assert found.deadlines == Deadlines(1, 120, 60, 90, 3600, 30)
     assert (found.api_key, found.accept, found.media, found.pace) == ("sk-x", ("guided_regex",), "any", Rate(50, 1))
 
 
