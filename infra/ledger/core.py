@@ -52,7 +52,8 @@ def _open_user(operation: OpenUser, books: Books) -> Result:
     )
     books.names.add(operation.name)
     books.accounts[account.id] = books.new_accounts[account.id] = account
-    _audit(books, operation, account.id, "user.create", account.name, None)
+    made = f'{{"weight": {operation.weight}, "limits": {operation.limits_json}}}'
+    _audit(books, operation, account.id, "user.create", account.name, (None, made))
     if operation.balance:
         first = Post(
             entry_id=f"t:{account.id}:first",
@@ -244,7 +245,7 @@ def _transfer(
 
 
 def _audit(
-    books: Books, by: OpenUser | Post, key: str, action: str, target: str, change: tuple[str, str] | None
+    books: Books, by: OpenUser | Post, key: str, action: str, target: str, change: tuple[str | None, str] | None
 ) -> None:
     before, after = change or (None, None)
     books.audits.append(AuditRow(f"audit:{key}", by.at_us, by.actor, by.address, action, target, before, after))

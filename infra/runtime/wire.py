@@ -19,6 +19,9 @@ EXPOSED = ", ".join(
     + [f"x-aethergate-{name}" for name in ("cost", "balance", "limited", "ignored", "fallback")]
 )
 
+OWN = (b"x-ratelimit-", b"cache-control")
+"""Headers that an answer may bring itself."""
+
 
 class ClientStalled(Exception):
     """The client stopped reading."""
@@ -40,7 +43,7 @@ class Wire:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             # A refusal by a limit brings that limit's own figures: said twice, no client could read either.
-            said = {name.lower() for name, _ in message["headers"] if name.lower().startswith(b"x-ratelimit-")}
+            said = {name.lower() for name, _ in message["headers"] if name.lower().startswith(OWN)}
             ours = [pair for pair in self._headers() if pair[0] not in said]
             message = {**message, "headers": [*message["headers"], *ours]}
         elif message["type"] == "http.response.body":
@@ -84,6 +87,8 @@ class Wire:
         if self._call.ticket is not None:
             found |= self._call.ticket.headers()
         found |= cors(self._call.path) | parting(self._call.gateway.draining)
+        if self._call.endpoint.access == "admin":
+            found["cache-control"] = "no-store"  # a cache on the way does not know that x-admin-key is a secret
         return [(name.encode(), value.encode("latin-1", "replace")) for name, value in found.items()]
 
 
