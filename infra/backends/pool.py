@@ -139,6 +139,18 @@ class Pool:
         await seat.keep_pace()
         return seat
 
+    @property
+    def crowded(self) -> bool:
+        """Whether anybody waits anywhere: else there is nothing to refuse."""
+        return bool(self._waiting)
+
+    def refusal(self, targets: Sequence[Target], user: str, weight: int, rank: Rank) -> Overloaded | None:
+        """What `seat` would refuse at once for want of room; None where it would not."""
+        found = list(self._candidates(self._known(targets), spare=False).values())
+        if any(station.slots.free for station in found):
+            return None
+        return _no_room(found, [station for station in found if station.has_room(rank)], user, weight, rank)
+
     def _known(self, targets: Sequence[Target]) -> dict[Station, Target]:
         """Of two targets at one backend the first; when that one failed, the caller asks without it."""
         if not self._open:
@@ -185,12 +197,11 @@ class Pool:
 
     async def _wait(self, found: list[Station], waiter: Waiter) -> Seat:
         """In the queues of all candidates that have room, until the first of them has a slot."""
-        room = [station for station in found if station.has_room]
-        if not room:
-            seconds = min(station.wait(len(station.queue) + 1) for station in found)
-            raise Overloaded("The queue of this model is full.", retry_after=seconds)
+        room = [station for station in found if station.has_room(waiter.rank)]
+        refused = _no_room(found, room, waiter.user, waiter.weight, waiter.rank)
+        if refused is not None:
+            raise refused
         longest = max(station.backend.queue.wait for station in room)
-        _refuse_hopeless(waiter, room, longest)
         for station in room:
             waiter.join(station)
         self._waiting.add(waiter)
@@ -243,11 +254,16 @@ class Pool:
         task.add_done_callback(self._closing.discard)
 
 
-def _refuse_hopeless(waiter: Waiter, room: Sequence[Station], longest: float) -> None:
-    """Refuses at once who would wait longer than allowed, where the speed was measured."""
-    who = waiter.user, waiter.weight, waiter.rank
-    seconds = min(station.wait(station.place(*who)) for station in room)
-    if seconds > longest and all(station.slots.finished >= MEASURED for station in room):
-        raise Overloaded(
-            f"The wait for this model is about {seconds:.0f} seconds, too long to queue.", retry_after=seconds - longest
-        )
+def _no_room(
+    found: Sequence[Station], room: Sequence[Station], user: str, weight: int, rank: Rank
+) -> Overloaded | None:
+    """Why nobody may wait: every queue is full, or the wait would be longer than allowed, where the speed is known."""
+    if not room:
+        seconds = min(station.wait(len(station.queue) + 1) for station in found)
+        return Overloaded("The queue of this model is full.", retry_after=seconds)
+    longest = max(station.backend.queue.wait for station in room)
+    seconds = min(station.wait(station.place(user, weight, rank)) for station in room)
+    if seconds <= longest or any(station.slots.finished < MEASURED for station in room):
+        return None
+    words = f"The wait for this model is about {seconds:.0f} seconds, too long to queue."
+    return Overloaded(words, retry_after=seconds - longest)

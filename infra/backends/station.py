@@ -135,15 +135,18 @@ class Station:
             waiter.granted.set_result(self.take(waiter.targets, waiter.spare))
             self.tell_soon()
 
-    @property
-    def has_room(self) -> bool:
+    def most(self, rank: Rank) -> int:
+        """How many may wait when one of this rank comes: a full queue does not keep the owner out."""
+        return self.queue.length * (2 if rank is Rank.OWNER else 1)
+
+    def has_room(self, rank: Rank) -> bool:
         """Whether one more may wait: within the length, or where a slot seems to be free elsewhere."""
         spare = self.holding.spare if self.holding is not None else 0
-        return len(self.queue) < self.queue.length + spare
+        return len(self.queue) < self.most(rank) + spare
 
     def came(self, waiter: Waiter) -> None:
         """One more waits here."""
-        if len(self.queue) >= self.queue.length:
+        if len(self.queue) >= self.most(waiter.rank):
             self._hopeful.append(waiter)
         self.queue.push(waiter, waiter.user, waiter.weight, waiter.rank)
         self.tell_soon()

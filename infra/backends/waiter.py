@@ -42,7 +42,7 @@ class Waiter:
 
     def join(self, station: "Station") -> None:
         """Also waits for this backend, where its queue has room."""
-        if station not in self._queued and station.has_room:
+        if station not in self._queued and station.has_room(self.rank):
             self._queued[station] = station.place(self.user, self.weight, self.rank)
             station.came(self)
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from infra.config.objects import BODY_MAX_BYTES, Endpoint
 from infra.errors import ShuttingDown
 from infra.runtime.call import Call
+from infra.runtime.room import refusal
 from infra.runtime.subjects import endpoint_subjects
 
 Guard = Callable[[Call], Awaitable[None]]
@@ -37,11 +38,20 @@ async def body(call: Call) -> None:
     await call.intake.read(call.endpoint.limits.body or BODY_MAX_BYTES)
 
 
+async def room(call: Call) -> None:
+    """A place in the queue of the model: 503 `overloaded` at once where there is none. A repeated request is looked up
+    first, it needs no place."""
+    if call.gateway.pool.crowded and "idempotency-key" not in call.headers:
+        refused = refusal(call)
+        if refused is not None:
+            raise refused
+
+
 def guards_of(endpoint: Endpoint) -> tuple[Guard, ...]:
     """The guards of an endpoint, in the order in which they are asked."""
     match endpoint.access:
         case "key":
-            return (not_closing, api_key, limits, body)
+            return (not_closing, api_key, limits, body, room)
         case "admin":
             return (admin_key, body)
         case "open":

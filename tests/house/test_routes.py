@@ -11,7 +11,7 @@ import pytest
 from infra.config import load
 from infra.config.objects import Endpoint
 from infra.runtime.gateway import Gateway
-from infra.runtime.guards import admin_key, api_key, body, guards_of, limits, not_closing
+from infra.runtime.guards import admin_key, api_key, body, guards_of, limits, not_closing, room
 from tests.house.tree import ROOT, parsed
 from tests.standins.running import SECRETS
 
@@ -21,7 +21,7 @@ ROUTES = [(endpoint, route) for endpoint in ENDPOINTS for route in endpoint.rout
 OPEN = {"health": "supervisors and load balancers have no key; it tells no address, path or name but the owner's own"}
 """Endpoints without a key, and why."""
 WANTED = {
-    "key": {not_closing, api_key, limits, body},
+    "key": {not_closing, api_key, limits, body, room},
     "admin": {admin_key, body},
     "open": {body},
 }

@@ -85,7 +85,7 @@ async def test_endpoints_tell_routes_guards_limits_and_what_is_broken(owner: Own
     found = {row["name"]: row for row in (await owner.done("GET", "/admin/endpoints"))["data"]}
     chat = found["chat_completions"]
     assert (chat["routes"], chat["access"], chat["state"]) == (["POST /v1/chat/completions"], "key", "serving")
-    assert chat["guards"] == ["not_closing", "api_key", "limits", "body"]
+    assert chat["guards"] == ["not_closing", "api_key", "limits", "body", "room"]
     assert chat["guards_say"]["api_key"] == "A valid API key: 401, 403."
     assert (chat["limits"], chat["error"]) == ({"requests": "1000/m"}, None)
     assert found["admin_ledger"]["guards"] == ["admin_key", "body"]
