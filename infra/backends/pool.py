@@ -141,15 +141,28 @@ class Pool:
 
     @property
     def crowded(self) -> bool:
-        """Whether anybody waits anywhere: else there is nothing to refuse."""
+        """Whether anybody waits anywhere."""
         return bool(self._waiting)
 
-    def refusal(self, targets: Sequence[Target], user: str, weight: int, rank: Rank) -> Overloaded | None:
-        """What `seat` would refuse at once for want of room; None where it would not."""
+    def expect(self, targets: Sequence[Target], user: str, weight: int, rank: Rank) -> Callable[[], None]:
+        """Lets one in that will ask for a seat; call what it returns when it does, or does not after all.
+
+        Raises Overloaded where no queue has room for all that are on their way, or the wait would be too long, and
+        what else `seat` raises at once.
+        """
         found = list(self._candidates(self._known(targets), spare=False).values())
-        if any(station.slots.free for station in found):
-            return None
-        return _no_room(found, [station for station in found if station.has_room(rank)], user, weight, rank)
+        station = max(found, key=lambda one: one.space(rank))
+        if station.slots.usable - station.slots.busy <= station.coming:
+            room = [one for one in found if one.space(rank) > 0]
+            refused = _no_room(found, room, user, weight, rank)
+            if refused is not None:
+                raise refused
+        station.coming += 1
+
+        def came() -> None:
+            station.coming -= 1
+
+        return came
 
     def _known(self, targets: Sequence[Target]) -> dict[Station, Target]:
         """Of two targets at one backend the first; when that one failed, the caller asks without it."""

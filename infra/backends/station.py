@@ -49,6 +49,8 @@ class Station:
         self._was_closed = False
         self.holding: Holding | None = None
         """What this process has of the slots, where others send to the backend too."""
+        self.coming = 0
+        """Requests that were let in and have not asked for their slot yet."""
         self._hopeful: list[Waiter] = []
         """Came when the queue was full, since a slot seemed to be free elsewhere."""
         self._equip(backend, adapter)
@@ -139,6 +141,12 @@ class Station:
         """How many may wait when one of this rank comes: a full queue does not keep the owner out."""
         return self.queue.length * (2 if rank is Rank.OWNER else 1)
 
+    def space(self, rank: Rank) -> int:
+        """How many more of this rank may come, those that are on their way not counted."""
+        spare = self.holding.spare if self.holding is not None else 0
+        free = max(0, self.slots.usable - self.slots.busy)
+        return free + max(0, self.most(rank) + spare - len(self.queue)) - self.coming
+
     def has_room(self, rank: Rank) -> bool:
         """Whether one more may wait: within the length, or where a slot seems to be free elsewhere."""
         spare = self.holding.spare if self.holding is not None else 0
@@ -170,8 +178,9 @@ class Station:
 
     def wait(self, position: int) -> float:
         """Seconds until the `position`-th of those who wait here gets a slot, as far as the measured speed tells."""
-        elsewhere = self.holding.waiting_elsewhere if self.holding is not None else 0
-        return self.slots.wait(position + elsewhere)
+        if self.holding is not None:
+            position = max(0, position + self.holding.waiting_elsewhere - self.holding.spare)
+        return self.slots.wait(position)
 
     def place(self, user: str, weight: int, rank: Rank) -> int:
         """Of one who would come now, from 1."""

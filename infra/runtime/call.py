@@ -69,6 +69,8 @@ class Call:
         self.ask: Ask | None = None
         self.relay: Relay | None = None
         self.tier = DEFAULT_TIER
+        self.came: Callable[[], None] = _nothing
+        """Told once, when it asks for a slot or is over without: until then it counts as on its way."""
         self.error: GatewayError | None = None
         """What the caller was refused with, for the journal."""
         self.secret_answer = False
@@ -194,8 +196,14 @@ class Call:
         """Does this once the request is over, however it ends: a stream's own `finally` may never run."""
         self._closers.append(done)
 
+    def arrive(self) -> None:
+        """It asks for its slot, or will not; idempotent."""
+        came, self.came = self.came, _nothing
+        came()
+
     async def close(self, status: int) -> None:
         """Ends the request, whatever has happened: runs to its end even where the client has gone. Idempotent."""
+        self.arrive()
         closers, self._closers = self._closers, []
         for done in closers:
             done()
@@ -217,6 +225,10 @@ class Call:
         self.ask = None
         self.gateway.ledger.journal(row)
         self.gateway.told.ended(self, row, None)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _decoded(body: bytes, shape: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from infra.config.objects import BODY_MAX_BYTES, Endpoint
 from infra.errors import ShuttingDown
 from infra.runtime.call import Call
-from infra.runtime.room import refusal
+from infra.runtime.room import find_room
 from infra.runtime.subjects import endpoint_subjects
 
 Guard = Callable[[Call], Awaitable[None]]
@@ -41,10 +41,8 @@ async def body(call: Call) -> None:
 async def room(call: Call) -> None:
     """A place in the queue of the model: 503 `overloaded` at once where there is none. A repeated request is looked up
     first, it needs no place."""
-    if call.gateway.pool.crowded and "idempotency-key" not in call.headers:
-        refused = refusal(call)
-        if refused is not None:
-            raise refused
+    if "idempotency-key" not in call.headers:
+        find_room(call)
 
 
 def guards_of(endpoint: Endpoint) -> tuple[Guard, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from infra.errors import GatewayError
+from infra.errors import GatewayError, Overloaded
 from infra.metering.ask import Ask
 from infra.runtime.market import meters_of
 from infra.runtime.tiers import rank_of, tier_of
@@ -28,21 +28,29 @@ class _Said(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Said)
 
 
-def refusal(call: "Call") -> GatewayError | None:
-    """The 503 for this call; None where there is room, or where something else is wrong with it that comes first."""
+SIZE_MAX = 65_536
+"""Bytes of a body up to which it is looked at here even while nobody waits."""
+
+
+def find_room(call: "Call") -> None:
+    """Counts the call as on its way to its model's backends. Raises Overloaded; where something else is wrong with the
+    call, that comes first, and the function says it."""
     gateway, meters = call.gateway, meters_of(call.endpoint)
-    if meters is None or call.method != "POST":
-        return None
+    if meters is None or call.method != "POST" or (len(call.intake.body) > SIZE_MAX and not gateway.pool.crowded):
+        return
     try:
         said = _DECODER.decode(call.intake.body)
         tier = tier_of(said.service_tier, gateway.manifest.gateway)
         offer = gateway.catalogue.offer(said.model, call.endpoint, meters)
-        if call.user.models is not None and offer.id not in call.user.models:
-            return None
-        caller = call.user
-        found = gateway.pool.refusal(offer.targets, caller.user_id, caller.weight, rank_of(caller, tier))
     except (GatewayError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if found is not None:
+        return
+    caller = call.user
+    if caller.models is not None and offer.id not in caller.models:
+        return
+    try:
+        call.came = gateway.pool.expect(offer.targets, caller.user_id, caller.weight, rank_of(caller, tier))
+    except Overloaded:
         call.ask, call.tier = Ask("chat", offer.id, {}, stream=said.stream), tier  # for the journal
-    return found
+        raise
+    except GatewayError:
+        return  # no backend is up: another model may serve, the relay knows

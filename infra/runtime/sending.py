@@ -126,6 +126,7 @@ class Sending:
         caller, pool = self._relay.call.user, self._relay.call.gateway.pool
         prefix = prefix_of(self._relay.ask) if len(targets) > 1 else None
         rank = rank_of(caller, self._relay.call.tier)
+        self._relay.call.arrive()
         self.seat = await pool.seat(
             targets, caller.user_id, caller.weight, self._told, rank, prefix=prefix, spare=bool(self._fallbacks)
         )

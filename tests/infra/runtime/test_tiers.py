@@ -86,7 +86,8 @@ async def test_an_sdk_reads_the_tier_in_answers_and_in_every_chunk(gate: Running
 async def test_who_pays_for_priority_goes_first_and_flex_only_when_nobody_waits(
     gate: Running, backend: StandIn
 ) -> None:
-    backend.script(first_delay=0.1)
+    backend.script(first_delay=0.05)
+    backend.once(first_delay=1.5)
     keys = [await gate.key(f"user{number}") for number in range(5)]
     order: list[str] = []
 
