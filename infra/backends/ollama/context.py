@@ -13,7 +13,7 @@ from infra.errors import ContextTooLong
 from infra.metering.context import too_long
 
 DEFAULT_TOKENS = 4096
-"""Ollama's own `num_ctx` where nobody says one (docs/faq.md of ollama/ollama)."""
+"""Ollama's own `num_ctx` where nobody says one (its FAQ)."""
 _BYTES_PER_TOKEN = 3
 """Of most texts a token has more; a prompt of which that is not true is refused by Ollama and sent once more."""
 _TEMPLATE_TOKENS = 256
