@@ -14,8 +14,7 @@ from ..parts.listing import Column, Listing, Row
 from .key_form import KeyFields, mint
 
 COLUMNS = (
-    Column("key_prefix", "Key"),
-    Column("name", "Name"),
+    Column("name", "Key"),
     Column("username", "User"),
     Column("limits", "Limits"),
     Column("last_used_at", "Last used", "time", "never"),
@@ -143,7 +142,7 @@ def _shape(row: Row) -> Row:
     return {
         **{name: row[name] for name in ("id", "username", "last_used_at", "expires_at")},
         "username_href": f"/users/{quote(str(row['user_id']), safe='')}",
-        "key_prefix": f"{row['key_prefix']}…",
+        "name_more": f"{row['key_prefix']}…",
         "name": f"{row['name']} · owner" if row["owner"] else row["name"],
         "limits": " · ".join([show.limits(row["limits"]), *models]),
         "state": words,

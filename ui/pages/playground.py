@@ -106,7 +106,8 @@ class _Playground:
         return found | ({"service_tier": self._tier.value} if self._tier.value else {})
 
     def _show_snippets(self) -> None:
-        self._snippets.set(self._body(self._history or [{"role": "user", "content": "Say hello."}]))
+        """What was sent last: the conversation up to the viewer's own last words."""
+        self._snippets.set(self._body(self._history[:-1] or [{"role": "user", "content": "Say hello."}]))
 
     async def _clear(self) -> None:
         self._stop()
