@@ -23,14 +23,15 @@ class Seat:
         self._spare = spare
         self._trial = station.ejection.take()
         self._since = time.monotonic()
+        self._failed = False
 
     def release(self, used: bool = True) -> None:
-        """Frees the slot for the next in turn; unused ones do not count for the speed."""
+        """Frees the slot for the next in turn; what was not used or failed does not count for the speed."""
         station, self._station = self._station, None
         if station is not None:
             if self._trial:
                 station.ejection.give_up()
-            station.freed(self.adapter, time.monotonic() - self._since if used else None)
+            station.freed(self.adapter, time.monotonic() - self._since if used and not self._failed else None)
 
     @property
     def ejected(self) -> bool:
@@ -50,6 +51,7 @@ class Seat:
 
     def failed(self, error: GatewayError) -> None:
         """It was refused or broke off: counts against the backend where that was the backend's fault."""
+        self._failed = True
         if self._station is None or not isinstance(error, FAILURES):
             return
         trial, self._trial = self._trial, False

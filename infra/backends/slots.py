@@ -1,5 +1,7 @@
 """How many requests a backend works on at once, and how long they take there."""
 
+import time
+
 GUESS_SECONDS = 5.0
 """How long a request takes, before one was measured."""
 MEASURED = 5
@@ -20,6 +22,8 @@ class Slots:
         self.finished = 0
         self.seconds = GUESS_SECONDS
         """Mean time a slot is taken, newer ones weighing more (exponentially weighted, a fifth each)."""
+        self._since = 0.0
+        """Monotonic seconds of the first of those that are busy, as far back as one of them always was."""
 
     @property
     def usable(self) -> int:
@@ -34,6 +38,8 @@ class Slots:
     def take(self) -> None:
         if not self.free:
             raise RuntimeError("no slot is free")
+        if not self.busy:
+            self._since = time.monotonic()
         self.busy += 1
         self.peak = max(self.peak, self.busy)
 
@@ -47,5 +53,9 @@ class Slots:
             self.finished += 1
 
     def wait(self, position: int) -> float:
-        """Seconds until the `position`-th waiter gets a slot, as far as the measured speed tells."""
-        return position * self.seconds / self.total
+        """Seconds until the `position`-th waiter gets a slot, as far as the measured speed tells; before one was
+        measured, a request takes at least as long as the first has taken up to now."""
+        seconds = self.seconds
+        if not self.finished and self.busy:
+            seconds = max(seconds, time.monotonic() - self._since)
+        return position * seconds / self.total
