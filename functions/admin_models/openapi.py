@@ -1,8 +1,11 @@
 """What models and prices look like."""
 
+from typing import Literal
+
+from functions.admin_models.previewing import PreviewPrice
 from functions.admin_models.schema import PutModel
 from infra.openapi.operation import Field, Operation
-from infra.openapi.shapes import Money, Price, Shape, Time
+from infra.openapi.shapes import Money, Nano, Price, Shape, Time
 
 
 class DeclaredModel(Shape):
@@ -38,11 +41,32 @@ class PriceVersion(Shape):
     created_at: Time
 
 
+class PricePreview(Shape):
+    """What a price would have meant, exactly."""
+
+    object: Literal["price_preview"]
+    model: str
+    endpoint: str | None
+    days: int
+    price: dict[str, Price]
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    charged: Money
+    charged_nano: Nano
+    would_be: Money
+    would_be_nano: Nano
+    difference: Money
+    difference_nano: Nano
+    exact: bool
+
+
 OPERATIONS = {
     "GET /admin/models": Operation(answer=DeclaredModel, listed=True),
     "POST /admin/models": Operation(answer=DeclaredModel, also=(201,), body=PutModel, errors=(404, 409)),
     "GET /admin/models/{id:path}": Operation(answer=DeclaredModel, errors=(404,)),
     "DELETE /admin/models/{id:path}": Operation(answer=DeclaredModel, errors=(404,)),
+    "POST /admin/prices/preview": Operation(answer=PricePreview, body=PreviewPrice, errors=(404,)),
     "GET /admin/prices": Operation(
         answer=PriceVersion, listed=True, query={"model": Field("Of this model alone.")}, errors=(404,)
     ),

@@ -22,7 +22,8 @@ async def show_all(call: Call) -> Response:
     """GET /admin/users?q=&limit=&cursor=."""
     query, identity = Query(call, "q", "limit", "cursor"), call.gateway.identity
     users, cursor = await identity.users.page(query.text("q"), query.limit_or_all(), query.text("cursor"))
-    keys = await identity.keys.count_by_user()
+    whole = cursor is None and query.text("cursor") is None and not query.text("q")
+    keys = await identity.keys.count_by_user(None if whole else [user.id for user in users])
     return call.answer(listing((view(user, keys.get(user.id, 0)) for user in users), cursor))
 
 
@@ -42,14 +43,14 @@ async def show(call: Call) -> Response:
     """GET /admin/users/{id}."""
     identity = call.gateway.identity
     user = await identity.users.find(call.params["id"])
-    return call.answer(view(user, (await identity.keys.count_by_user()).get(user.id, 0)))
+    return call.answer(view(user, (await identity.keys.count_by_user([user.id])).get(user.id, 0)))
 
 
 async def change(call: Call) -> Response:
     """PATCH /admin/users/{id}."""
     wanted, identity = changes(await call.read(ChangedUser)), call.gateway.identity
     user = await identity.users.find(call.params["id"])
-    keys = (await identity.keys.count_by_user()).get(user.id, 0)
+    keys = (await identity.keys.count_by_user([user.id])).get(user.id, 0)
     before, after = view(user, keys), view(await identity.users.change(user, **wanted), keys)
     if before != after:
         await call.audit("user.change", user.name, before, after)

@@ -73,9 +73,11 @@ class Keys:
         last = rows[limit - 1] if len(rows) > limit else None
         return rows[:limit], None if last is None else write_cursor(last.created_us, last.id)
 
-    async def count_by_user(self) -> dict[str, int]:
-        """User id → keys that work."""
+    async def count_by_user(self, user_ids: Sequence[str] | None = None) -> dict[str, int]:
+        """User id → keys that work; of these users alone, or of all."""
         open_keys = Key.filter(Q(expires_us__isnull=True) | Q(expires_us__gt=self._clock()), active=True)
+        if user_ids is not None:
+            open_keys = open_keys.filter(user_id__in=list(user_ids))
         rows = await open_keys.annotate(n=Count("id")).group_by("user_id").values("user_id", "n")
         return {row["user_id"]: row["n"] for row in rows}
 

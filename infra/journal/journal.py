@@ -9,6 +9,7 @@ from infra.journal import figures, series
 from infra.journal.figures import DayUsage, Overview
 from infra.journal.line import LINES, Filters, Line, Page
 from infra.journal.recently import Recently
+from infra.journal.seen import narrowed
 from infra.journal.series import Asked, Series
 from infra.rollups.figures import Figures
 from infra.store.clock import now_us
@@ -27,12 +28,14 @@ class Journal:
 
     async def page(self, filters: Filters, cursor: str | None = None, limit: int = 100) -> Page[Line]:
         """Requests; raises BadRequest for a cursor that is not ours."""
+        filters = await narrowed(self._store, filters)
         found = await self._newest(LINES, filters.conditions(), ("r.created_us", "r.id"), cursor, limit)
         return Page([Line.of(row) for row in found.rows], found.next)
 
     async def export(self, filters: Filters) -> tuple[int, AsyncIterator[list[Line]]]:
         """How many requests there are, and all of them, newest first, some hundred at a time; what comes later is not
         among them."""
+        filters = await narrowed(self._store, filters)
         until = min(now_us() + 1, filters.to_us or now_us() + 1)
         conditions = replace(filters, to_us=until).conditions()
         where = " AND ".join(sql for sql, _ in conditions) or "TRUE"

@@ -85,13 +85,20 @@ async def statement(store: Store, user_id: str, month: Month) -> Statement:
 
 
 async def _before(store: Store, user_id: str, until_us: int) -> tuple[int, int]:
-    """Number and balance of the account's last entry from before then."""
-    rows = await store.read(
-        "SELECT seq, balance_after FROM entries WHERE user_id = ? AND created_us < ? ORDER BY seq DESC LIMIT 1",
-        user_id,
-        until_us,
-    )
-    return (int(rows[0]["seq"]), int(rows[0]["balance_after"])) if rows else (0, 0)
+    """Number and balance of the account's last entry from before then.
+
+    Entries are numbered as they are booked, so their times only rise but for seconds: the number is found in twenty
+    steps of halves, always the same ones, instead of by walking through a heavy user's hundred thousand.
+    """
+    [user] = await store.read("SELECT seq FROM users WHERE id = ?", user_id)
+    number = balance = 0
+    for step in (1 << bit for bit in reversed(range(int(user["seq"]).bit_length()))):
+        rows = await store.read(
+            "SELECT balance_after, created_us FROM entries WHERE user_id = ? AND seq = ?", user_id, number + step
+        )
+        if rows and rows[0]["created_us"] < until_us:
+            number, balance = number + step, int(rows[0]["balance_after"])
+    return number, balance
 
 
 def _items(opening: int, used: list[dict[str, Any]], moved: list[dict[str, Any]]) -> list[Item]:

@@ -89,6 +89,7 @@ async def test_what_went_wrong_is_found_by_class_text_backend_and_basis(journal:
     [
         (Filters(failed=True), "requests_failed"),
         (Filters(status=(504, 504)), "requests_failed"),
+        (Filters(user_id="user_ada", model="m", status=(500, 599)), "requests_failed"),
         (Filters(error="memory"), "requests_with_error"),
         (Filters(basis="recovered"), "requests_not_measured"),
         (Filters(), "requests_by_time"),
