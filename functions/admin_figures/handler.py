@@ -2,6 +2,7 @@
 
 from quart import Response
 
+from functions.admin_figures import margins
 from functions.admin_figures.schema import asked, shown
 from infra.rollups.roller import Roller
 from infra.runtime.call import Call
@@ -10,7 +11,7 @@ from infra.runtime.query import Query
 
 async def handle(call: Call) -> Response:
     """Raises BadRequest 400, NotFound 404."""
-    return await (rebuild(call) if call.path.endswith("/rebuild") else series(call))
+    return await DO.get(call.path.rpartition("/")[2], series)(call)
 
 
 async def series(call: Call) -> Response:
@@ -25,3 +26,6 @@ async def rebuild(call: Call) -> Response:
     await Roller(call.gateway.store).forget()
     await call.audit("figures.rebuild", "figures")
     return call.answer({"object": "figures", "rebuilding": True}, 202)
+
+
+DO = {"rebuild": rebuild, "margins": margins.show}

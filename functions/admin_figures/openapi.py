@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from infra.openapi.operation import FROM, KEY, TO, USER, Field, Operation, choice
-from infra.openapi.shapes import Shape, Sums
+from infra.openapi.shapes import Money, Nano, Price, Shape, Sums
 
 
 class Point(Sums, kw_only=True):
@@ -17,7 +17,7 @@ class Point(Sums, kw_only=True):
 class Line(Shape):
     """One line of a chart."""
 
-    id: str
+    id: str | None
     name: str
     points: list[Point]
 
@@ -40,6 +40,39 @@ class Rebuilding(Shape):
     rebuilding: bool
 
 
+class Margin(Sums, kw_only=True):
+    """One model on one backend; null where watts, the price of a kWh or a measurement is missing."""
+
+    backend: str
+    model: str
+    watts: int | None
+    tokens_per_second: float | None
+    busy_seconds: int
+    cost: Money | None
+    cost_nano: Nano | None
+    margin: Money | None
+    margin_nano: Nano | None
+    margin_percent: float | None
+    cost_per_million: Money | None
+    cost_per_million_nano: Nano | None
+    revenue_per_million: Money | None
+    revenue_per_million_nano: Nano | None
+    price: dict[str, Price]
+
+
+class Margins(Shape):
+    """The most revenue first."""
+
+    object: Literal["list"]
+    data: list[Margin]
+    next: None
+    days: int
+    currency: str
+    electricity: Money | None
+    electricity_nano: Nano | None
+
+
+DAYS = Field("UTC days, today included.", {"type": "integer", "minimum": 1, "maximum": 366})
 QUERY = {
     "step": choice("The width of a point.", "hour", "day"),
     "by": choice("One line for each.", "none", "model", "user", "key", "backend"),
@@ -54,5 +87,6 @@ QUERY = {
 
 OPERATIONS = {
     "GET /admin/series": Operation(answer=Series, query=QUERY, errors=(404,)),
+    "GET /admin/margins": Operation(answer=Margins, query={"days": DAYS}),
     "POST /admin/figures/rebuild": Operation(answer=Rebuilding, status=202),
 }

@@ -51,6 +51,10 @@ class AdminClient(People, Trade, Books, Now):
         fields = {name.rstrip("_"): value for name, value in more.items()}
         return await self._door.ask("GET", "/admin/series", query={"step": step, "by": by, **fields})
 
+    async def margins(self, days: int | None = None) -> Answer:
+        """Revenue less electricity, by backend and model."""
+        return await self._door.ask("GET", "/admin/margins", query={"days": days})
+
     async def rebuild_figures(self) -> Answer:
         """Sums up the request log anew, in the background."""
         return await self._door.ask("POST", "/admin/figures/rebuild", body={})

@@ -40,6 +40,7 @@ def walk(house: Whole) -> Iterator[tuple[str, str, Any]]:
     yield "POST /admin/session", "/admin/session", {}
     yield "GET /admin/overview", "/admin/overview?days=7", None
     yield "GET /admin/series", "/admin/series?by=model&step=hour", None
+    yield "GET /admin/margins", "/admin/margins?days=7", None
     yield "POST /admin/figures/rebuild", "/admin/figures/rebuild", {}
     yield "GET /admin/live", "/admin/live", None
     yield "GET /admin/users", "/admin/users?q=a", None

@@ -15,9 +15,9 @@ COST = 3 * 1_000 + 5 * 2_000
 """Nano-units of one such chat: three words in, five pieces out."""
 
 MANIFEST = """
-gateway: {{database: "{database}"}}
+gateway: {{database: "{database}", electricity: 0.30}}
 backends:
-  one: {{adapter: openai, url: "{backend}", slots: 8, queue: {{length: 16, wait: 5s}}}}
+  one: {{adapter: openai, url: "{backend}", slots: 8, watts: 400, queue: {{length: 16, wait: 5s}}}}
   gone: {{adapter: vllm, url: "http://127.0.0.1:9"}}
 models:
   stand-in: {{backend: one/stand-in, price: {{input: 1.00/1M, output: 2.00/1M}}, max_output: 64, context: 4096}}
@@ -40,7 +40,7 @@ endpoints:
   - routes: ["GET /admin/users/{{id}}/usage", "GET /admin/users/{{id}}/statement"]
     function: functions.admin_statements
     access: admin
-  - routes: [GET /admin/series, POST /admin/figures/rebuild]
+  - routes: [GET /admin/series, GET /admin/margins, POST /admin/figures/rebuild]
     function: functions.admin_figures
     access: admin
   - routes: [GET /admin/requests, GET /admin/requests/export, "GET /admin/requests/{{id}}"]

@@ -101,3 +101,39 @@ async def test_a_preview_that_cannot_be_is_a_400_that_names_the_field(owner: Own
         error = await owner.refused("POST", "/admin/prices/preview", {"model": "stand-in", **body})
         assert error["param"] == param, body
     await owner.refused("POST", "/admin/prices/preview", {"model": "nothing", "price_in": 1}, 404)
+
+
+async def test_a_margin_is_revenue_less_the_electricity_of_the_time_in_which_a_backend_worked(owner: Owner) -> None:
+    user = await owner.gateway.ledger.open_user("ada", 0, actor="test", address="test")
+    day, hour = now_us() // (86_400 * SECOND_US) * 86_400 * SECOND_US, 3_600 * SECOND_US
+    spans = [("m", 0, 1), ("n", 0, 1), ("m", 2, 3)]  # side by side for an hour, then m alone for another
+    for number, (model, begin, end) in enumerate(spans):
+        at = day - 40 * hour
+        await Request.create(
+            id=f"r{number}", state="SETTLED", instance="i", user_id=user.id, key_id="k", endpoint="chat", model=model,
+            backend="one", status=200, charged=10**9, output_tokens=500_000, created_us=at, held_us=at + begin * hour,
+            finished_us=at + end * hour,
+        )  # fmt: skip
+    while await Roller(owner.gateway.store).step():
+        pass
+    found = await owner.done("GET", "/admin/margins?days=7")
+    m, n = found["data"]
+    # Two hours at 400 W are 0.8 kWh at 0.30; of three hours of requests two were m's.
+    assert (m["model"], m["cost_nano"], m["busy_seconds"]) == ("m", 160_000_000, 4_800)
+    assert (n["model"], n["cost_nano"], n["margin_nano"]) == ("n", 80_000_000, 920_000_000)
+    assert (m["cost_per_million_nano"], m["revenue_per_million_nano"]) == (160_000_000, 2_000_000_000)
+    assert (float(n["margin_percent"]), found["electricity_nano"], m["watts"]) == (92.0, 300_000_000, 400)
+
+
+async def test_without_watts_a_margin_is_not_told(owner: Owner) -> None:
+    user = await owner.gateway.ledger.open_user("ada", 0, actor="test", address="test")
+    at = now_us() - 86_400 * SECOND_US
+    await Request.create(
+        id="r", state="SETTLED", instance="i", user_id=user.id, key_id="k", endpoint="chat", model="m", backend="gone",
+        status=200, charged=5, created_us=at, held_us=at, finished_us=at + SECOND_US,
+    )  # fmt: skip
+    while await Roller(owner.gateway.store).step():
+        pass
+    [row] = (await owner.done("GET", "/admin/margins"))["data"]
+    assert (row["revenue_nano"], row["cost"], row["margin_nano"], row["price"]) == (5, None, None, {})
+    assert (await owner.refused("GET", "/admin/margins?days=0"))["param"] == "days"

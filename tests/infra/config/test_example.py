@@ -17,7 +17,7 @@ health             open  GET /health, GET /health/live, GET /health/ready
 metrics            admin GET /metrics
 admin_session      admin POST /admin/session
 admin_overview     admin GET /admin/overview
-admin_figures      admin GET /admin/series, POST /admin/figures/rebuild
+admin_figures      admin GET /admin/series, GET /admin/margins, POST /admin/figures/rebuild
 admin_live         admin GET /admin/live, POST /admin/live/{id}/stop
 admin_events       admin GET /admin/events
 admin_users        admin GET /admin/users, POST /admin/users, GET /admin/users/{id}, PATCH /admin/users/{id}

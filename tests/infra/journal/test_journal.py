@@ -151,7 +151,7 @@ async def test_entries_and_events_are_paged_the_same_way(store: Store, journal: 
         await AuditEvent.create(id=f"a{number}", at_us=NOW, actor="t", address="", action="x.y", target="z")
     for list_page, expected in (
         (lambda cursor: journal.entries("user_ada", cursor, 2), ["e5", "e4", "e3", "e2", "e1"]),
-        (lambda cursor: journal.events(cursor, 2), ["a5", "a4", "a3", "a2", "a1"]),
+        (lambda cursor: journal.events((), cursor, 2), ["a5", "a4", "a3", "a2", "a1"]),
     ):
         ids, cursor = [], None
         while True:
