@@ -6,7 +6,7 @@ that miss the same key at once share one read.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from infra.identity.caller import Known
 
@@ -28,6 +28,8 @@ class KeyCache:
         self._unknown: OrderedDict[str, None] = OrderedDict()
         self._known_max, self._unknown_max = known_max, unknown_max
         self._flights: dict[str, asyncio.Task[Known | None]] = {}
+        self._known_since = object()
+        """Another one after everything that was forgotten."""
 
     async def get(self, key_id: str) -> Known | None:
         """What is known of a key; raises what `read` raises, and remembers nothing then."""
@@ -44,6 +46,7 @@ class KeyCache:
 
     def forget(self, *, key_id: str | None = None, user_id: str | None = None) -> None:
         """Forget one key, all keys of a user, or everything."""
+        self._known_since = object()
         # A read under way may have seen the row as it was before: nobody new joins it, and it is not kept.
         self._flights.clear()
         if key_id is not None:
@@ -55,6 +58,19 @@ class KeyCache:
         if key_id is None and user_id is None:
             self._known.clear()
             self._unknown.clear()
+
+    async def refresh(self, read: Callable[[Sequence[str]], Awaitable[Mapping[str, Known]]], most: int) -> None:
+        """Reads anew, all together, the keys that were used last, and forgets all others: what nobody waits for is not
+        read one by one by those who come next. Raises what `read` raises, and forgets everything then."""
+        wanted, self._known_since = list(reversed(self._known))[:most], object()
+        since, found = self._known_since, dict[str, Known]()
+        try:
+            found = dict(await read(wanted)) if wanted else {}
+        finally:
+            unchanged = since is self._known_since  # else one of them was changed here meanwhile
+            self.forget()
+            if unchanged:
+                self._known.update((key_id, found[key_id]) for key_id in reversed(wanted) if key_id in found)
 
     def __len__(self) -> int:
         """How many keys are remembered, those that do not exist included."""

@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import asyncpg
 from tortoise.exceptions import BaseORMException
@@ -25,6 +25,8 @@ from infra.store.models import Key, User
 
 BAD_KEYS_PER_MINUTE = 100
 BAD_ADMIN_KEYS_PER_MINUTE = 10
+REFRESHED_MAX = 200
+"""Keys that are read anew together."""
 SESSION_ACTOR = "admin session"
 """Who acts with a session's token rather than the admin key."""
 NO_KEY = (
@@ -94,6 +96,10 @@ class Identity:
         """Read anew what the next request needs: one key, all keys of a user, or, without arguments, everything."""
         self._cache.forget(key_id=key_id, user_id=user_id)
 
+    async def refresh(self) -> None:
+        """The same for everything, but those who asked lately need not wait for it. Raises BillingUnavailable."""
+        await self._cache.refresh(_read_all, REFRESHED_MAX)
+
     async def flush_last_used(self) -> int:
         """Write when keys were last used; returns how many. For every half a minute and before the end."""
         return await self._last_used.flush()
@@ -125,13 +131,20 @@ class Identity:
 
 async def _read(key_id: str) -> Known | None:
     """A key and its user from the database; None where there is none. Raises BillingUnavailable."""
+    return (await _read_all([key_id])).get(key_id)
+
+
+async def _read_all(key_ids: Sequence[str]) -> dict[str, Known]:
+    """Those of them that there are. Raises BillingUnavailable."""
     try:
-        key = await Key.get_or_none(id=key_id)
-        user = await User.get_or_none(id=key.user_id) if key is not None else None
+        keys = await Key.filter(id__in=key_ids)
+        users = {user.id: user for user in await User.filter(id__in={key.user_id for key in keys})} if keys else {}
     except (BaseORMException, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise BillingUnavailable("Keys cannot be looked up at the moment.") from error
-    if key is None or user is None:
-        return None
+    return {key.id: _known(key, users[key.user_id]) for key in keys if key.user_id in users}
+
+
+def _known(key: Key, user: User) -> Known:
     caller = Caller(
         user_id=user.id,
         user_name=user.name,

@@ -70,7 +70,7 @@ async def _once(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
     if serving and not gateway.alone:
         await gateway.live.beat()
     if not gateway.alone and count % LOOK_AROUND_EVERY == 0:
-        gateway.identity.forget()
+        await gateway.identity.refresh()
         await gateway.catalogue.refresh()
         await drains.refresh(gateway)
     if count % LAST_USED_EVERY == 0:

@@ -1,6 +1,7 @@
 """What is remembered of keys."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -132,3 +133,51 @@ async def test_a_read_that_fails_is_told_to_all_and_remembered_for_none() -> Non
         with pytest.raises(OSError, match="gone"):
             await cache.get("a")
     assert calls == 2 and len(cache) == 0
+
+
+async def test_keys_used_last_are_read_anew_together_and_the_others_forgotten() -> None:
+    table = Table()
+    table.rows = {name: known(name) for name in "abc"}
+    cache = KeyCache(table.read)
+    for name in "abcx":
+        await cache.get(name)
+    asked: list[list[str]] = []
+
+    async def read(ids: Sequence[str]) -> dict[str, Known]:
+        asked.append(list(ids))
+        return {"c": known("c", name="new")}  # b is gone
+
+    table.reads.clear()
+    await cache.refresh(read, 2)
+    assert asked == [["c", "b"]]
+    assert await cache.get("c") == known("c", name="new") and table.reads == []
+    await cache.get("b")
+    assert table.reads == ["b"]
+
+
+async def test_a_key_that_was_changed_while_all_were_read_is_not_kept_as_it_was() -> None:
+    table = Table()
+    table.rows = {"a": known("a")}
+    cache = KeyCache(table.read)
+    await cache.get("a")
+
+    async def read(_: Sequence[str]) -> dict[str, Known]:
+        cache.forget(key_id="a")
+        return {"a": known("a", name="old")}
+
+    await cache.refresh(read, 9)
+    assert await cache.get("a") == known("a")
+
+
+async def test_where_they_cannot_be_read_all_are_forgotten() -> None:
+    table = Table()
+    table.rows = {"a": known("a")}
+    cache = KeyCache(table.read)
+    await cache.get("a")
+
+    async def read(_: Sequence[str]) -> dict[str, Known]:
+        raise OSError
+
+    with pytest.raises(OSError):
+        await cache.refresh(read, 9)
+    assert len(cache) == 0
