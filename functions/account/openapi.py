@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from infra.openapi.operation import KEY, LOG, PAGE, Field, Operation
-from infra.openapi.shapes import BillLine, Costs, Money, Nano, OwnRequest, Rates, Shape, Time
+from infra.openapi.operation import DAYS, KEY, LOG, PAGE, Operation
+from infra.openapi.shapes import BillLine, Money, Nano, OwnRequest, Rates, Shape, Time, Usage
 
 
 class OwnKey(Shape):
@@ -39,43 +39,11 @@ class Account(Shape):
     keys: list[OwnKey]
 
 
-class CostOfDay(Costs, kw_only=True):
-    """One day."""
-
-    day: str
-
-
-class CostOfModel(Costs, kw_only=True):
-    """One model."""
-
-    model: str
-
-
-class CostOfKey(Costs, kw_only=True):
-    """One key."""
-
-    key: str
-    name: str | None
-
-
-class Usage(Costs, kw_only=True):
-    """Sums over the period."""
-
-    object: Literal["usage"]
-    currency: str
-    period_days: int
-    by_day: list[CostOfDay]
-    by_model: list[CostOfModel]
-    by_key: list[CostOfKey]
-
-
 class OwnBilledRequest(OwnRequest, kw_only=True):
     """With its bill, meter by meter."""
 
     cost: list[BillLine]
 
-
-DAYS = Field("UTC days, today included.", {"type": "integer", "minimum": 1, "maximum": 366})
 
 OPERATIONS = {
     "GET /v1/account": Operation(answer=Account),

@@ -1,5 +1,6 @@
 """What backends look like."""
 
+from functions.admin_backends.schema import Switch
 from infra.openapi.operation import PAGE, Operation
 from infra.openapi.shapes import BackendBrief, Shape, Time
 
@@ -21,12 +22,17 @@ class Backend(BackendBrief, kw_only=True):
     contexts: dict[str, int]
     loaded: list[str] | None
     capabilities: list[str]
+    server_running: int | None
+    server_waiting: int | None
     last_error: str | None
     checked_at: Time | None
     last_hour: BackendHour
     failures: int
     ejected: bool
     ejected_until: Time | None
+    draining: bool
+    available: list[str]
+    opens_at: Time | None
 
 
 class BackendEvent(Shape):
@@ -41,5 +47,6 @@ class BackendEvent(Shape):
 OPERATIONS = {
     "GET /admin/backends": Operation(answer=Backend, listed=True),
     "POST /admin/backends/probe": Operation(answer=Backend, listed=True),
+    "PATCH /admin/backends/{name}": Operation(answer=Backend, body=Switch, errors=(404,)),
     "GET /admin/backends/{name}/events": Operation(answer=BackendEvent, listed=True, query=PAGE, errors=(404,)),
 }

@@ -42,7 +42,7 @@ class PriceVersion(Shape):
 
 
 class PricePreview(Shape):
-    """What a price would have meant, exactly."""
+    """What the price would have meant on the settled requests of the last days."""
 
     object: Literal["price_preview"]
     model: str

@@ -1,50 +1,32 @@
-"""What usage and statements look like."""
+"""What usage and statements of one user look like."""
 
 from typing import Literal
 
 import msgspec
 
-from infra.openapi.operation import Field, Operation, choice
-from infra.openapi.shapes import Costs, Money, Nano, Shape, Time
+from infra.openapi.operation import DAYS, Field, Operation, choice
+from infra.openapi.shapes import Money, Nano, Shape, Time, Usage
 
 
-class CostOfDay(Costs, kw_only=True):
-    """One day."""
+class UsageOf(Usage, kw_only=True):
+    """What a user used."""
 
-    day: str
-
-
-class CostOfModel(Costs, kw_only=True):
-    """One model."""
-
-    model: str
-
-
-class CostOfKey(Costs, kw_only=True):
-    """One key."""
-
-    key: str
-    name: str | None
-
-
-class UserUsage(Costs, kw_only=True):
-    """Sums over the period."""
-
-    object: Literal["usage"]
     user_id: str
     username: str
-    currency: str
-    period_days: int
-    by_day: list[CostOfDay]
-    by_model: list[CostOfModel]
-    by_key: list[CostOfKey]
 
 
-class StatementItem(Shape):
-    """A day's requests to one model, or money that was moved by hand; what leaves the account is negative."""
+class Amount(Shape):
+    """An amount."""
+
+    amount: Money
+    amount_nano: Nano
+
+
+class Item(Shape):
+    """A day's requests to one model, or one movement by hand, with the balance after it."""
 
     at: Time
-    kind: Literal["usage", "topup", "refund", "adjustment"]
+    kind: str
     text: str
     requests: int
     amount: Money
@@ -53,15 +35,8 @@ class StatementItem(Shape):
     balance_nano: Nano
 
 
-class StatementTotal(Shape):
-    """What one kind adds up to."""
-
-    amount: Money
-    amount_nano: Nano
-
-
 class Statement(Shape):
-    """A month: `opening` and the amounts of `items` add up to `closing`."""
+    """A month of one account; `opening` and the amounts of `items` add up to `closing`."""
 
     object: Literal["statement"]
     user_id: str
@@ -74,23 +49,19 @@ class Statement(Shape):
     opening_nano: Nano
     closing: Money
     closing_nano: Nano
-    totals: dict[str, StatementTotal]
+    totals: dict[str, Amount]
     entries: int
-    items: list[StatementItem]
+    items: list[Item]
 
 
-DAYS = Field("UTC days, today included.", {"type": "integer", "minimum": 1, "maximum": 366})
-MONTH = Field("A month, UTC, as 2026-11; this one unless told.")
+QUERY = {
+    "month": Field("As 2026-11; this month unless told."),
+    "format": choice("json unless told; html is a page to print.", "json", "csv", "html"),
+}
 
 OPERATIONS = {
-    "GET /admin/users/{id}/usage": Operation(answer=UserUsage, query={"days": DAYS}, errors=(404,)),
+    "GET /admin/users/{id}/usage": Operation(answer=UsageOf, query={"days": DAYS}, errors=(404,)),
     "GET /admin/users/{id}/statement": Operation(
-        answer=Statement,
-        media=("text/csv", "text/html"),
-        query={
-            "month": MONTH,
-            "format": choice("JSON and a page by the day, CSV by the entry.", "json", "csv", "html"),
-        },
-        errors=(404,),
+        answer=Statement, media=("text/csv", "text/html"), query=QUERY, errors=(404,)
     ),
 }

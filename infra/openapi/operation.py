@@ -41,6 +41,7 @@ def choice(says: str, *values: str) -> Field:
     return Field(says, {"type": "string", "enum": list(values)})
 
 
+DAYS = Field("UTC days, today included.", {"type": "integer", "minimum": 1, "maximum": 366})
 LIMIT = Field("How many rows.", {"type": "integer", "minimum": 1, "maximum": 1_000})
 CURSOR = Field("`next` of the page before.")
 USER = Field("A user, by id or name.")

@@ -61,6 +61,36 @@ class Costs(Shape):
     output_tokens: int
 
 
+class CostOfDay(Costs, kw_only=True):
+    """One day."""
+
+    day: str
+
+
+class CostOfModel(Costs, kw_only=True):
+    """One model."""
+
+    model: str
+
+
+class CostOfKey(Costs, kw_only=True):
+    """One key."""
+
+    key: str
+    name: str | None
+
+
+class Usage(Costs, kw_only=True):
+    """Sums over the period."""
+
+    object: Literal["usage"]
+    currency: str
+    period_days: int
+    by_day: list[CostOfDay]
+    by_model: list[CostOfModel]
+    by_key: list[CostOfKey]
+
+
 class OwnRequest(Shape):
     """A request as its caller sees it; milliseconds count from its arrival."""
 

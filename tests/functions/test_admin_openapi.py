@@ -47,9 +47,11 @@ def walk(house: Whole) -> Iterator[tuple[str, str, Any]]:
     yield "POST /admin/users", "/admin/users", {"username": "bob", "balance": 1.5}
     yield "GET /admin/users/{id}", f"/admin/users/{user}", None
     yield "PATCH /admin/users/{id}", f"/admin/users/{user}", {"weight": 2}
-    yield "GET /admin/users/{id}/usage", f"/admin/users/{user}/usage?days=7", None
-    yield "GET /admin/users/{id}/statement", f"/admin/users/{user}/statement", None
-    yield "GET /admin/users/{id}/statement", f"/admin/users/{user}/statement?format=html", None
+    yield "GET /admin/users/{id}/usage", f"/admin/users/{user}/usage?days=3", None
+    yield from (
+        ("GET /admin/users/{id}/statement", f"/admin/users/{user}/statement?format={form}", None)
+        for form in ("json", "csv", "html")
+    )
     yield "GET /admin/keys", "/admin/keys", None
     yield "POST /admin/keys", "/admin/keys", {"username": "bob", "expires": "1d", "models": ["stand-in"]}
     yield "GET /admin/keys/{id}", f"/admin/keys/{key}", None
@@ -59,7 +61,8 @@ def walk(house: Whole) -> Iterator[tuple[str, str, Any]]:
     yield "POST /admin/models", "/admin/models", {"id": "a/b", "max_output": 9}
     yield "GET /admin/models/{id:path}", "/admin/models/a/b", None
     yield "GET /admin/prices", "/admin/prices?model=stand-in", None
-    yield "POST /admin/prices/preview", "/admin/prices/preview", {"model": "stand-in", "price_in": 1e-6}
+    preview = {"model": "stand-in", "price": {"input": "2.00/1M"}}
+    yield "POST /admin/prices/preview", "/admin/prices/preview", preview
     yield "DELETE /admin/models/{id:path}", "/admin/models/a/b", None
     yield "GET /admin/requests", "/admin/requests?status=5xx", None
     yield "GET /admin/requests/export", "/admin/requests/export?format=jsonl", None
@@ -67,6 +70,8 @@ def walk(house: Whole) -> Iterator[tuple[str, str, Any]]:
     yield "GET /admin/requests/{id}", f"/admin/requests/{request}", None
     yield "GET /admin/backends", "/admin/backends", None
     yield "POST /admin/backends/probe", "/admin/backends/probe", {}
+    yield "PATCH /admin/backends/{name}", "/admin/backends/one", {"drain": True}
+    yield "PATCH /admin/backends/{name}", "/admin/backends/one", {"drain": False}
     yield "GET /admin/backends/{name}/events", "/admin/backends/one/events", None
     yield "POST /admin/ledger/topups", "/admin/ledger/topups", {"username": user, "amount": "1"}
     yield "POST /admin/ledger/adjustments", "/admin/ledger/adjustments", {"username": user, "amount": -1, "reason": "x"}
