@@ -27,14 +27,12 @@ UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name o
 
 def number(text: str | None) -> str | None:
     """A number as it was typed, digit for digit; raises a usage error where it is none."""
-    from decimal import Decimal, InvalidOperation
+    from infra.units import decimal
 
     try:
-        fit = text is None or Decimal(text).is_finite()
-    except InvalidOperation:
-        fit = False
-    if not fit:
-        raise typer.BadParameter(f"{text!r} is not a number: write it as 10.00")
+        decimal(text or "0")
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}") from None
     return text
 
 

@@ -7,6 +7,7 @@ Money is an integer of nano-units of the currency (10⁻⁹); a price is an inte
 import re
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 NANO = 1_000_000_000
 """Nano-units in one unit of the currency."""
@@ -21,14 +22,25 @@ _SPANS = {"s": SECONDS, "m": MINUTES, "h": HOURS, "d": DAYS}
 _SIZES = {"B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000, "KIB": 1024, "MIB": 1024**2, "GIB": 1024**3}
 
 
+Written = Any
+"""A field of a request that `decimal` reads: text, or a JSON number, which `Call.read` gives as int or Decimal with
+every digit as it was sent. msgspec's own Decimal would take "5_0" and other scripts' digits for numbers."""
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
+
+
 def decimal(value: object) -> Decimal:
     """A finite decimal from text or a number's own text; exponents beyond ±30 are refused before any arithmetic."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{str(value)[:40]} is not a number")
+    if isinstance(value, int) and abs(value) > 10**30:  # Python refuses to write very long ones
+        raise ValueError("the number has too many digits")
+    text = str(value).strip()
+    if not isinstance(value, Decimal) and not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not a number, write it as 10.00")
     try:
-        found = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+        found = Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"{str(value)[:40]!r} is not a number") from None
+        raise ValueError(f"{text[:40]!r} is not a number, write it as 10.00") from None
     exponent = found.as_tuple().exponent
     if not isinstance(exponent, int):
         raise ValueError(f"{str(value)[:40]!r} is not a finite number")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from infra.ledger.ledger import Adjustment, Refund, TopUp
 from infra.ledger.operations import Posted
 from infra.runtime.call import Call
 from infra.store.models import Entry, User
-from infra.units import money, signed_money
+from infra.units import Written, money, signed_money
 
 REASON_MAX = 1_000
 
@@ -24,7 +23,7 @@ class NewTopUp(msgspec.Struct, forbid_unknown_fields=True):
     """POST /admin/ledger/topups; the amount is in the gateway's currency, a JSON number or text."""
 
     username: str
-    amount: Decimal
+    amount: Written
     reason: str | None = None
 
 
@@ -32,7 +31,7 @@ class NewAdjustment(msgspec.Struct, forbid_unknown_fields=True):
     """POST /admin/ledger/adjustments."""
 
     username: str
-    amount: Decimal
+    amount: Written
     reason: str
 
 
@@ -41,7 +40,7 @@ class NewRefund(msgspec.Struct, forbid_unknown_fields=True):
 
     request_id: str
     reason: str
-    amount: Decimal | None = None
+    amount: Written = None
 
 
 async def top_up(call: Call, said: NewTopUp) -> TopUp:
@@ -107,7 +106,7 @@ def _key(call: Call) -> str:
     return call.idempotency_key(required=True) or ""
 
 
-def _amount(value: Decimal, read: Callable[[object], int]) -> int:
+def _amount(value: object, read: Callable[[object], int]) -> int:
     try:
         return read(value)
     except ValueError as error:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from infra.errors import BadRequest
 from infra.metering.price import PriceList
 from infra.store.clock import SECOND_US
 from infra.store.models import PriceVersion
-from infra.units import price, price_decimal, price_per_token, show_price
+from infra.units import Written, price, price_decimal, price_per_token, show_price
 
 METERS = tuple(field.name for field in fields(PriceList))
 MAX_OUTPUT_MAX = 100_000_000
@@ -39,9 +38,9 @@ class PutModel(msgspec.Struct, forbid_unknown_fields=True):
     """backend/its own name, or that with a weight; a list is balanced and failed over."""
     litellm_name: str | None = None
     """The same by its other name."""
-    price_in: Decimal | None = None
+    price_in: Written = None
     """Per token."""
-    price_out: Decimal | None = None
+    price_out: Written = None
     price: dict[str, str | float | None] = msgspec.field(default_factory=dict)
     """Meter → "1.00/1M", or null for no price of its own."""
     max_output: int | UnsetType | None = UNSET

@@ -1,7 +1,6 @@
 """What the owner says of a user, and how a user is shown."""
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,14 +12,14 @@ from infra.identity.users import UserChange
 from infra.limits.wire import limits_from_json, limits_to_json
 from infra.store.clock import SECOND_US
 from infra.store.models import User
-from infra.units import money, money_decimal
+from infra.units import Written, money, money_decimal
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
     """POST /admin/users."""
 
     username: str
-    balance: Decimal = Decimal(0)
+    balance: Written = 0
     """In the gateway's currency; a JSON number or text."""
     weight: int = 1
     limits: dict[str, Any] | None = None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -98,13 +99,13 @@ class Call:
         return found
 
     async def read(self, shape: type[S]) -> S:
-        """The JSON object that was sent as a `msgspec.Struct`; Decimal fields take JSON numbers exactly as written.
+        """The JSON object that was sent as a `msgspec.Struct`; amounts (infra.units.Written) come exactly as written.
 
         Raises BadRequest with the field in `param`.
         """
         if b"\\u0000" in self.intake.body:
             raise BadRequest("The body contains a NUL character (\\u0000), which cannot be stored.")
-        found: S = _decoded(self.intake.body or b"{}", shape)
+        found: S = _decoded(self.intake.body or b"{}", shape, _exactly)
         return found
 
     def idempotency_key(self, *, required: bool = False) -> str | None:
@@ -231,11 +232,18 @@ def _nothing() -> None:
     return None
 
 
-def _decoded(body: bytes, shape: Any) -> Any:
+def _exactly(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text[:40]} is no number") from None
+
+
+def _decoded(body: bytes, shape: Any, read_float: Callable[[str], Any] = float) -> Any:
     if not body.strip():
         raise BadRequest("The body is empty: send a JSON object.")
     try:
-        return msgspec.json.decode(body, type=shape)
+        return msgspec.json.Decoder(shape, float_hook=read_float).decode(body)
     except msgspec.ValidationError as error:
         text = str(error).removesuffix(" - at `$[...]`")  # the place of a number out of range, which names nothing
         param = text.rpartition(" - at `$")[2].strip(".`") or None if " - at `$" in text else _unknown_field(text)

@@ -60,6 +60,20 @@ def test_a_price_is_the_same_in_every_unit(whole: int, unit: tuple[str, int]) ->
         assert price(f"{whole}/{name}") == whole * factor
 
 
+@pytest.mark.parametrize(
+    "text", ["5_0", "\u0661\u0662", "\uff11", "1,000", "0x10", "1e", ".", "+", "5 0", "1__0", "٫5", "NaN", "inf", ""]
+)
+def test_only_digits_as_everybody_writes_them_are_a_number(text: str) -> None:
+    for read in (money, signed_money, price_per_token):
+        with pytest.raises(ValueError, match=r"is not a number, write it as 10\.00"):
+            read(text)
+
+
+def test_a_number_too_long_for_python_to_write_is_refused_like_any_long_one() -> None:
+    with pytest.raises(ValueError, match="too many digits"):
+        money(10**5_000)
+
+
 @pytest.mark.parametrize("reader", READERS)
 @given(found=anything)
 @example(found="1e-31")
