@@ -35,6 +35,8 @@ def decimal(value: object) -> Decimal:
     if isinstance(value, int) and abs(value) > 10**30:  # Python refuses to write very long ones
         raise ValueError("the number has too many digits")
     text = str(value).strip()
+    if not isinstance(value, Decimal) and text.lower().strip("+-") in ("nan", "inf", "infinity"):
+        raise ValueError(f"{text!r} is not a finite number")
     if not isinstance(value, Decimal) and not _NUMBER.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not a number, write it as 10.00")
     try:

@@ -40,6 +40,8 @@ class Meter:
         self._reading = reading
         self.bounds = bounds
         self.reported: Usage | None = None
+        self._stale = False
+        """Content came after the last usage that was reported, which cannot have counted it."""
         self.pieces = 0
         """Pieces of content seen: a stream's count of tokens where nothing better is known."""
         self._texts: dict[int, list[str]] = {}
@@ -49,8 +51,9 @@ class Meter:
         """Counts one answer or one event of a stream. A later usage replaces an earlier one."""
         usage = self._reading.usage(answer)
         if usage is not None:
-            self.reported = usage
+            self.reported, self._stale = usage, False
         for piece in self._reading.pieces(answer):
+            self._stale = usage is None
             self.pieces += 1
             self._texts.setdefault(piece.index, []).append(piece.text)
         choices = answer.get("choices")
@@ -62,7 +65,8 @@ class Meter:
     def so_far(self) -> Units:
         """What the request would be billed if the process died now: a checkpoint, kept on the low side."""
         if self.reported is not None:
-            return self._units(self.reported, self.reported.input, self.reported.output)
+            output = max(self.reported.output, self.pieces) if self._stale else self.reported.output
+            return self._units(self.reported, self.reported.input, output)
         return Units(input=min(self._ask.prompt_estimate, self.bounds.prompt), output=self.pieces, request=1)
 
     async def bill(self, ending: Ending, counter: Counter) -> Bill | None:
@@ -71,13 +75,15 @@ class Meter:
             return None
         if self._failed and not self.pieces:
             return None
-        if self.reported is not None:
+        if self.reported is not None and not self._stale:
             return Bill(await self._measured(self.reported, counter), "measured")
-        prompt = await self._prompt(counter)
+        prompt = await self._prompt(counter) if self.reported is None else self.reported.input
+        least = 0 if self.reported is None else self.reported.output
         if ending == "complete":
             output = await self._delivered(counter)
-            return Bill(self._units(None, prompt, self._guess() if output is None else output), "estimated")
-        return Bill(self._units(None, prompt, self.pieces), "partial")
+            output = self._guess() if output is None else output
+            return Bill(self._units(self.reported, prompt, max(least, output)), "estimated")
+        return Bill(self._units(self.reported, prompt, max(least, self.pieces)), "partial")
 
     async def _measured(self, usage: Usage, counter: Counter) -> Units:
         """The reported usage; where it may count one of several answers or prompts, what came if that is more."""

@@ -26,7 +26,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"price_in": "NaN"}, "price_in", "finite"),
     ({"price_in": "1e-16"}, "price_in", "15 decimals"),
     ({"price_in": 10**6}, "price_in", "largest price"),
-    ({"price_in": "1.00/1M"}, "price_in", "decimal"),
+    ({"price_in": "1.00/1M"}, "price_in", "is not a number"),
     ({"price": {"input": "1.00/1M"}}, "price_in", "the same"),
     ({"price": {"cashed": "1.00/1M"}}, "price", 'did you mean "cached"?'),
     ({"price": {"cached": "1.00"}}, "price.cached", "say the unit"),

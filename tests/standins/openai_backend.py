@@ -128,7 +128,7 @@ class StandIn:
     async def _play(self, request: web.Request, script: Script, seen: Seen) -> web.StreamResponse:
         await asyncio.sleep(script.first_delay)
         if script.hang_up:
-            return _cut(request, seen)
+            return _cut(request, seen, script)
         if script.status != 200 or script.garbage is not None:
             seen.state = "failed"
             raw = script.garbage if script.garbage is not None else json.dumps(script.error_body()).encode()
@@ -145,7 +145,7 @@ class StandIn:
         for _ in pieces:
             await asyncio.sleep(script.delay)
         if script.die_after is not None:
-            return _cut(request, seen)
+            return _cut(request, seen, script)
         count = seen.body.get("n") or 1
         seen.pieces = len(pieces) * count
         seen.usage = script.usage_of(seen.body, seen.pieces)
@@ -157,7 +157,7 @@ class StandIn:
         for event, is_piece in script.events(seen.body):
             if is_piece:
                 if script.die_after is not None and seen.pieces >= script.die_after:
-                    return _cut(request, seen)
+                    return _cut(request, seen, script)
                 if script.hang_after is not None and seen.pieces >= script.hang_after:
                     await asyncio.Event().wait()
                 await asyncio.sleep(script.delay)
@@ -178,10 +178,13 @@ def _finish(seen: Seen, answer: dict[str, Any]) -> web.Response:
     return web.json_response(answer)
 
 
-def _cut(request: web.Request, seen: Seen) -> web.StreamResponse:
-    """Drops the connection as a killed process would."""
+def _cut(request: web.Request, seen: Seen, script: Script) -> web.StreamResponse:
+    """Drops the connection as a killed process would, or a machine that comes back and knows nothing of it (RST)."""
     seen.state = "died"
     if request.transport is not None:
+        if script.reset:
+            linger = struct.pack("ii", 1, 0)
+            request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         request.transport.abort()
     answer = web.StreamResponse()
     with contextlib.suppress(RuntimeError):

@@ -19,6 +19,10 @@ class Script:
     """True: counted and reported (streams: where include_usage asks); False: omitted; else reported as it stands."""
     die_after: int | None = None
     """The connection is cut when so many pieces are out (plain answers: before any byte)."""
+    reset: bool = False
+    """Such a cut is a reset (RST) and not an orderly end (FIN)."""
+    early: tuple[dict[str, Any], ...] = ()
+    """Streams: usages that are reported before the first piece, one event each."""
     hang_after: int | None = None
     """Nothing more is said after so many pieces; the connection stays open."""
     hang_up: bool = False
@@ -81,6 +85,8 @@ class Script:
             if chat and self.role:
                 delta = {"role": "assistant", "content": ""}
                 yield frame | {"choices": [{"index": index, "delta": delta, "finish_reason": None}]}, False
+        for usage in self.early:
+            yield frame | {"choices": [], "usage": usage}, False
         for piece in pieces:
             for index in range(count):
                 said: dict[str, Any] = {"delta": {"content": piece}} if chat else {"text": piece}
