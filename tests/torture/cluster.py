@@ -32,6 +32,7 @@ endpoints:
   - {{routes: [GET /admin/users, POST /admin/users, "GET /admin/users/{{id}}"], function: functions.admin_users,
       access: admin}}
   - {{routes: [POST /admin/keys], function: functions.admin_keys, access: admin}}
+  - {{routes: ["PATCH /admin/backends/{{name}}"], function: functions.admin_backends, access: admin}}
   - {{routes: [POST /admin/models], function: functions.admin_models, access: admin}}
 """
 

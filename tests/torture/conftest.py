@@ -26,6 +26,7 @@ SHRUNK = (
     "test_far_more_clients_than_the_queue_holds_are_refused_at_once[sqlite-2]",
     "test_one_request_waits_for_two_service_times_behind_four_hundred_of_another[sqlite]",
     "test_weights_of_one_and_three_are_served_one_to_three[postgres-2]",
+    "test_a_drained_backend_gets_nothing_in_any_process_within_five_seconds[sqlite-2]",
     "test_settle_void_and_expiry_of_one_hold_have_one_effect[sqlite]",
 )
 """`make torture` runs all of them, each at its full size."""
