@@ -99,7 +99,7 @@ class Door:
             headers["content-type"] = "application/json"
         with self._told("did not answer in time"):
             response = await self._http.request(
-                method, path, params=_said(query), content=_encoded(body), headers=headers
+                method, path, params=_said(query), content=_encoded(body, nulls), headers=headers
             )
         return self._read(response)
 

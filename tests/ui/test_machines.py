@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from tortoise.expressions import F
 
+from infra.store.models import Request
 from tests.ui.browser import BINARY
 from tests.ui.whole import HOSTILE, Whole, whole
 from ui import show
@@ -131,7 +133,6 @@ async def test_a_price_is_changed_after_a_look_at_what_it_means(house: Whole) ->
     versions = (await house.admin.prices("stand-in"))["data"]
     assert [row["price"]["output"] for row in versions] == ["4.00/1M", "2.00/1M"]
     await owner.see("output $4.00 / 1M")
-    await owner.see("Cached input")
     await house.admin.remove_model("stand-in")
 
 
@@ -158,3 +159,20 @@ async def test_a_backend_is_drained_and_taken_into_service_again(house: Whole) -
     assert (await house.gateway.post("/v1/chat/completions", key, hello)).status_code == 200
     await owner.click("one", ".listing")
     await owner.until("[...document.querySelectorAll('.diary .badge')].some(e => e.innerText === 'resumed')")
+
+
+async def test_a_model_tells_what_is_left_after_its_electricity(house: Whole) -> None:
+    owner, hour = house.browser, 3_600 * 1_000_000
+    assert await Request.filter(state="SETTLED").exists()
+    for name in ("created_us", "held_us", "first_byte_us", "finished_us"):  # into an hour that is over, and summed up
+        await Request.filter(state="SETTLED").update(**{name: F(name) - 2 * hour})
+    await house.admin.rebuild_figures()
+    for _ in range(100):
+        if found := [row for row in (await house.admin.margins())["data"] if row["model"] == "stand-in"]:
+            break
+        await asyncio.sleep(0.2)
+    assert (found[0]["watts"], found[0]["cost_nano"] > 0) == (350, True)
+    for path in ("/models", "/model?id=stand-in"):
+        await house.open(path)
+        await owner.see("350 W")
+        await owner.see(f"{found[0]['margin_percent']:,.1f} %")

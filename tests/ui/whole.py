@@ -19,9 +19,9 @@ from tests.ui.browser import Browser, Chromium
 from tests.ui.conftest import ROOT, Served, serve
 
 HEAD = """
-gateway: {{database: "{database}"}}
+gateway: {{database: "{database}", electricity: 0.30}}
 backends:
-  one: {{adapter: openai, url: "{backend}", slots: 2, queue: {{length: 16, wait: 30s}}}}
+  one: {{adapter: openai, url: "{backend}", slots: 2, watts: 350, queue: {{length: 16, wait: 30s}}}}
   box: {{adapter: llamacpp, url: "{llama}", slots: 4}}
 models:
   stand-in: {{backend: one/stand-in, price: {{input: 1.00/1M, output: 2.00/1M}}, max_output: 64}}

@@ -11,6 +11,7 @@ from ..parts.dialog import Moment, button, confirmed, facts
 from ..parts.form import Form
 from ..parts.listing import Column, Listing, Row
 from ..parts.price import METERS, PriceChart, shown
+from .margins import Margins
 from .model_price import PriceChange
 from .models import SOURCES, context_of, place_field, places, served, whole
 
@@ -50,9 +51,11 @@ class _Model:
                     self._chart = PriceChart()
                 with card("Another price", "What it would have meant on the traffic of the last 30 days."):
                     self._price = PriceChange(desk, name, self._after)
+            self._margins = Margins(desk, name)
             with card("Versions"):
                 self._list = Listing(desk, VERSIONS, self._ask_versions, self._shape_version, "No price yet.")
         desk.keep(self._refresh, 10)
+        desk.keep(self._margins.load, 30)
 
     async def _refresh(self) -> None:
         self._row = await self._desk.ask(lambda api: api.model(self._name))

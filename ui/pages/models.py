@@ -11,6 +11,7 @@ from ..parts.dialog import button
 from ..parts.form import Form, choice
 from ..parts.listing import Column, Listing, Row
 from ..parts.price import PriceFields
+from .margins import Margins
 
 COLUMNS = (
     Column("model", "Model"),
@@ -34,6 +35,13 @@ class _Models:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._backends: dict[str, Row] = {}
+        with ui.element("div").classes("stack"):
+            self._declared()
+            self._margins = Margins(desk)
+        desk.keep(self._list.load, 10, on=("config", "model", "backend"))
+        desk.keep(self._margins.load, 30)
+
+    def _declared(self) -> None:
         with ui.element("section").classes("card"):
             with ui.element("div").classes("card-head"):
                 ui.label("Models and prices").classes("card-title")
@@ -43,8 +51,7 @@ class _Models:
                 "Per million tokens. Open one for its history, to change its price and to see its margin."
             ).classes("card-hint")
             empty = "No model is declared: add one here, in gateway.yaml, or with `aethergate add-model`."
-            self._list = Listing(desk, COLUMNS, self._ask, self._shape, empty, self._open)
-        desk.keep(self._list.load, 10)
+            self._list = Listing(self._desk, COLUMNS, self._ask, self._shape, empty, self._open)
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         found = (await self._desk.ask(lambda api: api.backends()))["data"]
