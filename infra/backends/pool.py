@@ -144,13 +144,15 @@ class Pool:
         """Whether anybody waits anywhere."""
         return bool(self._waiting)
 
-    def expect(self, targets: Sequence[Target], user: str, weight: int, rank: Rank) -> Callable[[], None]:
+    def expect(
+        self, targets: Sequence[Target], user: str, weight: int, rank: Rank, *, spare: bool
+    ) -> Callable[[], None]:
         """Lets one in that will ask for a seat; call what it returns when it does, or does not after all.
 
         Raises Overloaded where no queue has room for all that are on their way, or the wait would be too long, and
         what else `seat` raises at once.
         """
-        found = list(self._candidates(self._known(targets), spare=False).values())
+        found = list(self._candidates(self._known(targets), spare).values())
         station = max(found, key=lambda one: one.space(rank))
         if station.slots.usable - station.slots.busy <= station.coming:
             room = [one for one in found if one.space(rank) > 0]

@@ -47,8 +47,9 @@ def find_room(call: "Call") -> None:
     caller = call.user
     if caller.models is not None and offer.id not in caller.models:
         return
+    who = caller.user_id, caller.weight, rank_of(caller, tier)
     try:
-        call.came = gateway.pool.expect(offer.targets, caller.user_id, caller.weight, rank_of(caller, tier))
+        call.came = gateway.pool.expect(offer.targets, *who, spare=offer.fallback is not None)
     except Overloaded:
         call.ask, call.tier = Ask("chat", offer.id, {}, stream=said.stream), tier  # for the journal
         raise
