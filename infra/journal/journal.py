@@ -1,13 +1,13 @@
 """The door of the request log."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from infra.identity.names import storable
 from infra.journal import figures, series
 from infra.journal.figures import DayUsage, Overview
-from infra.journal.line import LINES, Filters, Line, Page
+from infra.journal.line import Filters, Line, Page, lines
 from infra.journal.recently import Recently
 from infra.journal.seen import narrowed
 from infra.journal.series import Asked, Series
@@ -29,7 +29,8 @@ class Journal:
     async def page(self, filters: Filters, cursor: str | None = None, limit: int = 100) -> Page[Line]:
         """Requests; raises BadRequest for a cursor that is not ours."""
         filters = await narrowed(self._store, filters)
-        found = await self._newest(LINES, filters.conditions(), ("r.created_us", "r.id"), cursor, limit)
+        select = "SELECT r.* FROM requests r"
+        found = await self._newest(select, filters.conditions(), ("r.created_us", "r.id"), cursor, limit, lines)
         return Page([Line.of(row) for row in found.rows], found.next)
 
     async def export(self, filters: Filters) -> tuple[int, AsyncIterator[list[Line]]]:
@@ -43,7 +44,7 @@ class Journal:
         [row] = await self._store.read(f"SELECT COUNT(*) AS n FROM requests r WHERE {where}", *values)
 
         async def pages() -> AsyncIterator[list[Line]]:
-            sql = f"{LINES} WHERE {where} ORDER BY r.created_us DESC, r.id DESC"
+            sql = lines(f"SELECT r.* FROM requests r WHERE {where}")
             async for page in self._store.pages(sql, *values):
                 yield [Line.of(row) for row in page]
 
@@ -53,7 +54,7 @@ class Journal:
         """One request; None where there is none of that id."""
         if not storable(request_id):
             return None
-        rows = await self._store.read(f"{LINES} WHERE r.id = ?", request_id)
+        rows = await self._store.read(lines("SELECT * FROM requests WHERE id = ?"), request_id)
         return Line.of(rows[0]) if rows else None
 
     async def entries(self, user_id: str | None, cursor: str | None = None, limit: int = 100) -> Page[dict[str, Any]]:
@@ -94,7 +95,13 @@ class Journal:
         return await figures.usage_by_key(self._store, user_id, since_us)
 
     async def _newest(
-        self, select: str, conditions: Sequence[Condition], order: tuple[str, str], cursor: str | None, limit: int
+        self,
+        select: str,
+        conditions: Sequence[Condition],
+        order: tuple[str, str],
+        cursor: str | None,
+        limit: int,
+        shown: Callable[[str], str] = str,
     ) -> Page[dict[str, Any]]:
         at, id = order
         after = read_cursor(cursor)
@@ -103,9 +110,8 @@ class Journal:
             conditions = [*conditions, (f"({at}, {id}) < (?, ?)", after)]
         where = " AND ".join(sql for sql, _ in conditions) or "TRUE"
         values = [value for _, some in conditions for value in some]
-        rows = await self._store.read(
-            f"{select} WHERE {where} ORDER BY {at} DESC, {id} DESC LIMIT {int(limit) + 1}", *values
-        )
+        sql = f"{select} WHERE {where} ORDER BY {at} DESC, {id} DESC LIMIT {int(limit) + 1}"
+        rows = await self._store.read(shown(sql), *values)
         if len(rows) <= limit:
             return Page(rows)
         last = rows[limit - 1]

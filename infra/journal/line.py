@@ -50,7 +50,7 @@ class Filters:
         }
         # Of who failed there is an index of its own, much shorter than any user's or model's of all; concatenated, a
         # column is no temptation for the planner.
-        tail = " || ''" if self._failures else ""
+        tail = " || ''" if self._failures or self.error is not None else ""
         found: list[tuple[str, tuple[Any, ...]]] = [
             (f"{name}{tail} = ?", (value,)) for name, value in equal.items() if value
         ]
@@ -71,7 +71,7 @@ class Filters:
     def _rare(self) -> list[tuple[str, tuple[Any, ...]]]:
         """Each in the very words of the partial index that has it (migration 0009), or no database would use that."""
         found: list[tuple[str, tuple[Any, ...]]] = []
-        if self._failures:
+        if self._failures and self.error is None:  # else the index of errors is the better one
             found.append(("r.status >= 400", ()))
         if self.failed:
             found.append(("r.status <> 499", ()))
@@ -128,7 +128,7 @@ class Line:
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Line":
-        """A row of LINES; SQLite has no booleans of its own."""
+        """A row of `lines`; SQLite has no booleans of its own."""
         return cls(**{**row, "stream": bool(row["stream"])})
 
     @property
@@ -142,7 +142,12 @@ class Line:
         return self.created_us // SECOND_US
 
 
-LINES = (
-    f"SELECT {', '.join(each.metadata.get('sql', 'r.' + each.name) for each in fields(Line))} FROM requests r"
-    " LEFT JOIN users u ON u.id = r.user_id LEFT JOIN keys k ON k.id = r.key_id"
-)
+_COLUMNS = ", ".join(each.metadata.get("sql", "r." + each.name) for each in fields(Line))
+
+
+def lines(found: str) -> str:
+    """SQL of Lines: `found` selects rows of `requests` first, and only those that are shown get their names."""
+    return (
+        f"SELECT {_COLUMNS} FROM ({found}) AS r LEFT JOIN users u ON u.id = r.user_id"
+        " LEFT JOIN keys k ON k.id = r.key_id ORDER BY r.created_us DESC, r.id DESC"
+    )
