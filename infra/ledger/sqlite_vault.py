@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from infra.ledger import batch, failpoint
@@ -73,6 +74,7 @@ class SqliteVault:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._connection: sqlite3.Connection | None = None
         self._durable: bool | None = None
+        self._file: tuple[int, int] | None = None
 
     async def open(self) -> None:
         """Connects; again after a failure."""
@@ -80,9 +82,18 @@ class SqliteVault:
 
     def _open(self) -> None:
         self._close()
+        self._file = self._on_disk()
         self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, cached_statements=512)
         self._connection.execute("PRAGMA foreign_keys=ON")
         self._durable = None
+
+    def _on_disk(self) -> tuple[int, int]:
+        """Which file is at the path; one that was deleted takes every write and keeps none. Raises OperationalError."""
+        try:
+            found = Path(self._path).stat()
+        except OSError as error:
+            raise sqlite3.OperationalError(f"the database file cannot be found: {error.strerror}") from None
+        return found.st_dev, found.st_ino
 
     async def close(self) -> None:
         """Disconnects and ends the thread."""
@@ -102,6 +113,8 @@ class SqliteVault:
         connection = self._connection
         if connection is None:
             raise sqlite3.OperationalError("not connected")
+        if self._on_disk() != self._file:
+            raise sqlite3.OperationalError("another file is in the place of the database")
         self._set_durable(connection, batch.durable(operations))
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -6,10 +6,17 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from infra.runtime import replies
+
 if TYPE_CHECKING:
     from infra.runtime.http11 import Connection
 
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+_SAID = {
+    400: "This is not a valid HTTP/1.1 request.",
+    408: "The headers of the request did not arrive in time.",
+    431: "The headers of the request are too long.",
+}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _date: tuple[int, bytes] = (0, b"")
 
@@ -21,6 +28,14 @@ def _now() -> bytes:
     if _date[0] != second:
         _date = second, formatdate(second, usegmt=True).encode()
     return _date[1]
+
+
+def refusal(status: int) -> bytes:
+    """A whole answer, in OpenAI's shape, to what is no request: the last one on its connection."""
+    error = {"message": _SAID[status], "type": "invalid_request_error", "param": None, "code": None}
+    body = replies.encode({"error": error})
+    head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\n" % (status, REASONS[status])
+    return head + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body
 
 
 class Exchange:
@@ -75,6 +90,11 @@ class Exchange:
         self._told = self.whole
         self._connection.taken.set()
         return {"type": "http.request", "body": body, "more_body": not self.whole}
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part of the answer is out."""
+        return self._started
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 

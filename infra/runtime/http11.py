@@ -18,7 +18,7 @@ import httptools
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 
-from infra.runtime.exchange import REASONS, Exchange
+from infra.runtime.exchange import Exchange, refusal
 
 LINGER_SECONDS = 6.0
 """How long a connection that idles stays open after SIGTERM: a request may be on its way on it, and what the
@@ -164,10 +164,9 @@ class Connection:
         return len(self._next) > PIPELINED_MAX or (reading is not None and reading.waiting_bytes > BUFFERED_BYTES)
 
     async def _refuse(self, status: int) -> None:
-        """What comes is not HTTP: said once, then the connection is closed."""
-        if self._running is None:
-            reason = REASONS[status]
-            await self.write(b"HTTP/1.1 %d %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % (status, reason))
+        """What comes is not HTTP: said once, in OpenAI's shape, then the connection is closed."""
+        if self._running is None or not self._running.begun:
+            await self.write(refusal(status))
         await self.close()
 
     # --- the parser's side --------------------------------------------------------------------------------------------
@@ -244,13 +243,15 @@ class Connection:
         """An answer is out: the next request, or the idle time, or the end."""
         exchange.ended = True
         exchange.stir()
-        if not exchange.keep or not exchange.whole or self._ending:
+        if not exchange.keep or not exchange.whole:
             await self.close()
             return
         self._running = None
+        self._idle_since = asyncio.get_running_loop().time()
         if self._next:
             self._start(self._next.popleft())
-        self._idle_since = asyncio.get_running_loop().time()
+        elif self._ending:
+            self._tasks.spawn(self._linger)
         self.taken.set()
 
     async def close(self) -> None:
@@ -273,12 +274,17 @@ class Connection:
             self._arm(max(left, 1.0))
 
     async def _until_the_end(self) -> None:
-        """At the drain one that idles stays for a while, since a request may be on its way on it."""
+        """The drain has begun."""
         await self._context.terminated.wait()
-        impatient = getattr(self._config, "impatient", None)
+        self._ending = True
+        await self._linger()
+
+    async def _linger(self) -> None:
+        """At the drain one that idles stays for a while: its client was not told that the last answer was the last, so
+        a request may be on its way."""
+        idle_since, impatient = self._idle_since, getattr(self._config, "impatient", None)
         if impatient is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(impatient.wait(), LINGER_SECONDS)
-        self._ending = True
-        if self._running is None:
+        if self._running is None and idle_since == self._idle_since:
             self._tasks.spawn(self.close)

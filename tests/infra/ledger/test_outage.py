@@ -232,3 +232,29 @@ async def test_a_full_disk_refuses_new_spending_and_loses_no_bill(tmp_path: Path
     assert (await ledger.money(user.id, fresh=True)).balance == 10**9 - 400
     await clean(store)
     await store.close()
+
+
+async def test_a_database_file_that_is_moved_away_takes_no_money_that_it_would_not_keep(tmp_path: Path) -> None:
+    path = tmp_path / "aethergate.db"
+    store = Store(database_url(f"sqlite:///{path}"))
+    await store.open()
+    ledger, _ = await opened(store)
+    user = await ledger.open_user("ada", 10_000, actor="t", address="t")
+    row = draft(user, 1)
+    await ledger.hold(row, 1_000, 1_000)
+    path.rename(tmp_path / "away")
+    with pytest.raises(BillingUnavailable):
+        await ledger.hold(draft(user, 2), 1_000, 1_000)
+    assert not ledger.writer.healthy
+    await ledger.settle(row, 700)
+    assert not path.exists() and list(tmp_path.glob("*.spool-*"))
+    (tmp_path / "away").rename(path)
+    for _ in range(100):
+        if ledger.writer.healthy and not list(tmp_path.glob("*.spool-*")):
+            break
+        await asyncio.sleep(0.05)
+    assert (await ledger.money(user.id, fresh=True)).balance == 9_300
+    await ledger.void(draft(user, 2))
+    await ledger.stop()
+    await clean(store)
+    await store.close()
