@@ -34,6 +34,10 @@ class NotReady(Overloaded):
     """The backend answered 503: it loads, or has no capacity."""
 
 
+class TookTooLong(BackendTimeout):
+    """It was at work all the time, and beyond `deadlines.total`: the owner's limit, no fault of the backend."""
+
+
 FAILURES = (NotSent, NotReady, BackendError, BackendTimeout)
 """What counts against a backend (infra.backends.ejection). Not a 429, nor what callers did wrong."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from infra.backends.faults import blame, clean, said
+from infra.backends.faults import TookTooLong, blame, clean, said
 from infra.backends.sse import Event, EventTooLong, Lines, Parser
 from infra.backends.transport import Body
 from infra.config.objects import Deadlines
@@ -130,6 +130,8 @@ class Reply:
         try:
             chunk = await self._body.read(min(left, self._first))
         except httpx.TimeoutException as error:
+            if left <= self._first:
+                raise TookTooLong("The backend's answer took longer than is allowed.") from error
             raise BackendTimeout("The backend fell silent in the middle of its answer.") from error
         except httpx.TransportError as error:
             raise BackendError(BROKEN) from error

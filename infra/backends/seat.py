@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from infra.backends.faults import FAILURES
+from infra.backends.faults import FAILURES, TookTooLong
 from infra.config.objects import Target
 from infra.errors import GatewayError
 
@@ -52,7 +52,7 @@ class Seat:
     def failed(self, error: GatewayError) -> None:
         """It was refused or broke off: counts against the backend where that was the backend's fault."""
         self._failed = True
-        if self._station is None or not isinstance(error, FAILURES):
+        if self._station is None or not isinstance(error, FAILURES) or isinstance(error, TookTooLong):
             return
         trial, self._trial = self._trial, False
         last = not self._spare and not any(other.sound for other in self._others)

@@ -18,6 +18,8 @@ BACKLOG = 1024
 __all__ = ["LINGER_SECONDS"]
 KEEP_ALIVE_SECONDS = 75
 """Longer than the 60 s that load balancers keep idle connections for, so that they close first and never race us."""
+UNSENT_BYTES_MAX = 128 * 1024
+"""What the system keeps for a client that does not read: megabytes of its own accord, for each of them."""
 HEADERS_BYTES_MAX = 32 * 1024
 NEVER = 10**9
 
@@ -36,6 +38,8 @@ def bind(host: str, port: int, option: str = "--port") -> socket.socket:
         raise CannotListen(f"{host} is no address of this machine: say --host 127.0.0.1 or 0.0.0.0") from None
     found = socket.socket(address[0], address[1])
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # its connections inherit it
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
     try:
         found.bind(address[4])
         # Only listening shows whether somebody else does: SO_REUSEADDR lets two sockets bind.
