@@ -101,13 +101,21 @@ class ChatReading:
         """One piece per choice that delivers anything: text, thinking, a refusal, a part of a tool call."""
         choices = answer.get("choices")
         for choice in choices if isinstance(choices, list) else ():
-            if not isinstance(choice, Mapping):
+            if not isinstance(choice, dict):
                 continue
             said = choice.get("delta") or choice.get("message")
-            text = "".join(_said(said)) if isinstance(said, Mapping) else ""
+            text = _text(said) if isinstance(said, dict) else ""
             if text:
                 index = choice.get("index")
                 yield Piece(index if type(index) is int else 0, text)
+
+
+def _text(message: dict[str, Any]) -> str:
+    """All that a message or delta says; nearly every event of a stream says content and nothing else."""
+    content = message.get("content")
+    if type(content) is str and len(message) == 1:
+        return content
+    return "".join(_said(message))
 
 
 def _said(message: Mapping[str, Any]) -> Iterator[str]:

@@ -57,6 +57,9 @@ class Body(httpx.AsyncByteStream):
         self._content = content
         self._connection = connection
         self._idle = idle
+        self._due: float | None = None
+        """When the read that waits now has waited long enough; None: none waits, or for as long as it takes."""
+        self._timer: asyncio.TimerHandle | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await self.read(self._idle):
@@ -68,17 +71,47 @@ class Body(httpx.AsyncByteStream):
             found = self._content.read_nowait()
             if found or self._content.is_eof():
                 return found
-            async with asyncio.timeout(seconds):
-                return await self._content.readany()
+            self._expect(seconds)
+            found = await self._content.readany()
         except Exception as error:
+            self._stop()
             self._connection.close()
             raise _translated(error) from error
+        except BaseException:
+            self._stop()
+            raise
+        self._due = None
+        return found
+
+    def _expect(self, seconds: float | None) -> None:
+        """One timer serves many reads: it looks when it is due whether the one that waits then has waited too long."""
+        if seconds is None:
+            return
+        loop = asyncio.get_running_loop()
+        self._due = loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._due:
+            self._stop()
+            self._timer = loop.call_at(self._due, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        if self._due is not None and self._due <= loop.time():
+            self._content.set_exception(TimeoutError())
+        elif not self._content.is_eof() and self._due is not None:
+            self._timer = loop.call_at(self._due, self._look)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def aread(self) -> bytes:
         """All of it."""
         return b"".join([chunk async for chunk in self])
 
     async def aclose(self) -> None:
+        self._stop()
         self._connection.close()
 
 

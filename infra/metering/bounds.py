@@ -1,6 +1,7 @@
 """How much a request can cost at most, and what a smaller hold would still buy (docs/ledger.md, How much is held)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from infra.metering.price import PriceList, Units, cost_nano, price_of
 from infra.units import MILLION
@@ -36,25 +37,27 @@ class Bounds:
 
     def _cost(self, output: int) -> int:
         most = Units(input=self.prompt, output=output * self.answers, request=1)
-        return cost_nano(self._dearest(), most, self.factor_ppm)
-
-    def _dearest(self) -> PriceList:
-        """Prices at which no split into cached and reasoning tokens costs more than what is held."""
-        return PriceList(
-            input=max(price_of(self.prices, "input"), price_of(self.prices, "cached")),
-            output=max(price_of(self.prices, "output"), price_of(self.prices, "reasoning")),
-            request=self.prices.request,
-        )
+        return cost_nano(_dearest(self.prices), most, self.factor_ppm)
 
     def output_for(self, nano: int) -> int:
         """Tokens per answer that `nano` buys after the prompt; never more than `output`."""
-        prices = self._dearest()
+        prices = _dearest(self.prices)
         each = price_of(prices, "output") * self.answers * self.factor_ppm
         if each == 0:
             return self.output
         spent = self.prompt * price_of(prices, "input") + price_of(prices, "request")
         left = nano * MILLION * MILLION - spent * self.factor_ppm
         return max(0, min(self.output, left // each))
+
+
+@lru_cache(maxsize=1024)
+def _dearest(prices: PriceList) -> PriceList:
+    """Prices at which no split into cached and reasoning tokens costs more than what is held."""
+    return PriceList(
+        input=max(price_of(prices, "input"), price_of(prices, "cached")),
+        output=max(price_of(prices, "output"), price_of(prices, "reasoning")),
+        request=prices.request,
+    )
 
 
 def output_cap(asked: int | None, model_max: int | None) -> int:

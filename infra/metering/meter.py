@@ -57,10 +57,9 @@ class Meter:
             self.pieces += 1
             self._texts.setdefault(piece.index, []).append(piece.text)
         choices = answer.get("choices")
-        if isinstance(choices, list) and any(
-            isinstance(c, Mapping) and c.get("finish_reason") == "error" for c in choices
-        ):
-            self._failed = True
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict) and choice.get("finish_reason") == "error":
+                self._failed = True
 
     def so_far(self) -> Units:
         """What the request would be billed if the process died now: a checkpoint, kept on the low side."""

@@ -31,7 +31,7 @@ def tokens(value: Any) -> int | None:
 def openai_usage(answer: Mapping[str, Any]) -> Usage | None:
     """Reads the `usage` object of chat, completions and embeddings answers; None where there is none to believe."""
     found = answer.get("usage")
-    if not isinstance(found, Mapping):
+    if found is None or not isinstance(found, Mapping):
         return None
     sent, produced = tokens(found.get("prompt_tokens")), tokens(found.get("completion_tokens", 0))
     if sent is None or produced is None:

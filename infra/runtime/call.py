@@ -202,6 +202,11 @@ class Call:
         came, self.came = self.came, _nothing
         came()
 
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is left to be waited for: `close` only tidies up."""
+        return self.relay is None or self.relay.booked
+
     async def close(self, status: int) -> None:
         """Ends the request, whatever has happened: runs to its end even where the client has gone. Idempotent."""
         self.arrive()

@@ -30,6 +30,8 @@ CUT_SECONDS, FLUSH_SECONDS = 2.0, 60.0
 short, of a whole one."""
 BUFFERED_BYTES = 256 * 1024
 """So much of a body may wait for the app before the connection is no longer read."""
+UNSENT_BYTES = 32 * 1024
+"""So much may wait for the socket before we look whether the client takes it."""
 PIPELINED_MAX = 16
 """Requests that may wait behind one that runs; a client that sends more is no longer read."""
 
@@ -51,6 +53,7 @@ class Connection:
     ) -> None:
         self._app, self._config, self._context, self._tasks, self._state = app, config, context, task_group, state
         self._scheme, self._client, self._server, self._send = "https" if ssl else "http", client, server, send
+        self._transport = send.__self__.writer.transport  # its TCPServer's
         self.taken = asyncio.Event()
         """The app has taken something, or an answer has ended: there may be room again."""
         self._parser = httptools.HttpRequestParser(self)
@@ -102,7 +105,7 @@ class Connection:
 
     def _abort_soon(self) -> None:
         """asyncio closes a socket only when all was sent, which never happens where the client takes nothing."""
-        transport = self._send.__self__.writer.transport  # its TCPServer's
+        transport = self._transport
         if transport.get_write_buffer_size():
             cut = self._running is not None and not self._running.ended
             asyncio.get_running_loop().call_later(CUT_SECONDS if cut else FLUSH_SECONDS, transport.abort)
@@ -236,8 +239,12 @@ class Connection:
 
     async def write(self, data: bytes) -> None:
         """To the client, waiting while it does not read."""
-        if not self._gone:
-            await self._send(RawData(data))
+        transport = self._transport
+        if self._gone or transport.is_closing():
+            return
+        transport.write(data)
+        if transport.get_write_buffer_size() > UNSENT_BYTES:
+            await self._send(RawData(b""))  # Hypercorn's way to wait until the client has taken it
 
     async def answered(self, exchange: Exchange) -> None:
         """An answer is out: the next request, or the idle time, or the end."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.errors import BadRequest, BodyTooLarge, UnsupportedEncoding
+from infra.runtime.eager import within
 
 DRAIN_BYTES = 64_000_000
 DRAIN_SECONDS = 10.0
@@ -40,20 +41,22 @@ class Intake:
         announced = self._headers.get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > most_bytes:
             raise _too_large(most_bytes)
-        parts: list[bytes] = []
-        size = 0
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while not self._whole:
-                    part = await self._next()
-                    size += len(part)
-                    if size > most_bytes:
-                        raise _too_large(most_bytes)
-                    parts.append(part)
+            self.body = await within(BODY_SECONDS, self._all(most_bytes))
         except TimeoutError:
             raise BadRequest(f"The body did not arrive within {BODY_SECONDS:.0f} s.") from None
-        self.body = b"".join(parts)
         return self.body
+
+    async def _all(self, most_bytes: int) -> bytes:
+        parts: list[bytes] = []
+        size = 0
+        while not self._whole:
+            part = await self._next()
+            size += len(part)
+            if size > most_bytes:
+                raise _too_large(most_bytes)
+            parts.append(part)
+        return b"".join(parts)
 
     async def drain(self) -> None:
         """Takes and forgets what is still coming, within limits: a client hears no answer while it sends."""

@@ -13,13 +13,14 @@ class Pipe:
         self._parts: list[bytes] = []
         self._size = 0
         self._closed = False
-        self._readable = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
 
     async def write(self, data: bytes) -> None:
         """Adds bytes; waits while the pipe is full."""
-        await self._writable.wait()
+        if self._size >= PIPE_BYTES:
+            await self._writable.wait()
         self.push(data)
 
     def push(self, data: bytes) -> None:
@@ -28,22 +29,27 @@ class Pipe:
         self._size += len(data)
         if self._size >= PIPE_BYTES:
             self._writable.clear()
-        self._readable.set()
+        self._wake()
 
     def close(self) -> None:
         """Nothing more comes."""
         self._closed = True
-        self._readable.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     async def read(self) -> bytes | None:
-        """All that is there, or None at the end."""
-        await self._readable.wait()
-        if not self._parts:
-            return None
-        data = b"".join(self._parts)
+        """All that is there, or None at the end; for one reader."""
+        while not self._parts:
+            if self._closed:
+                return None
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
+        if self._size >= PIPE_BYTES:
+            self._writable.set()
         self._size = 0
-        self._writable.set()
-        if not self._closed:
-            self._readable.clear()
         return data

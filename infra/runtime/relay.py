@@ -120,6 +120,11 @@ class Relay:
         position, eta = self.sending.place
         return f"queued position={position} eta={show_duration(eta)}"
 
+    @property
+    def booked(self) -> bool:
+        """The work is over, and its bill is written."""
+        return self._task is not None and self._task.done()
+
     async def leave(self, *, because: GatewayError | None = None) -> None:
         """The response is over, whole or not: ends the work and waits until it is booked. `because`: cut by us, not by
         the client; then the request is billed as if the backend had died."""

@@ -70,8 +70,12 @@ class Router:
             await wire.fail(GatewayError("Something went wrong in the gateway; it was noted."))
         finally:
             status = wire.status if wire.complete else CLIENT_LEFT
-            # Booking outlives this task: the server cancels it when the client goes.
-            await asyncio.shield(self._gateway.spawn(self._close(call, wire, replay, status), name=f"close-{call.id}"))
+            work = self._close(call, wire, replay, status)
+            if call.at_rest and not replay.wanted:
+                await work  # nothing in it waits, so nothing can cut it
+            else:
+                # Booking outlives this task: the server cancels it when the client goes.
+                await asyncio.shield(self._gateway.spawn(work, name=f"close-{call.id}"))
 
     async def _answer(
         self, call: Call, entrance: Entrance, scope: Mapping[str, Any], wire: Wire, replay: Replay

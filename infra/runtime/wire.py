@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.errors import GatewayError
 from infra.runtime import replies
+from infra.runtime.eager import within
 from infra.runtime.replays import KEPT_BYTES
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ class Wire:
             if self._call.method == "HEAD":
                 message = {**message, "body": b""}
         try:
-            async with asyncio.timeout(self._call.client_seconds):
-                await self._send(message)
+            await within(self._call.client_seconds, self._send(message))
         except TimeoutError:
             raise ClientStalled from None
 

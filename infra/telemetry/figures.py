@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -25,6 +25,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._children: dict[tuple[Any, ...], Any] = {}
         self._answers = self._counter("answers", "Answers by endpoint and status", "endpoint", "status")
         self._seconds = self._histogram("seconds", "Seconds per request", "endpoint")
         self._first_byte = self._histogram("first_byte_seconds", "Seconds to the first token", "model")
@@ -64,11 +65,18 @@ class Telemetry:
         finally:
             self._in_flight.dec()
 
+    def _of(self, metric: Any, *labels: str) -> Any:
+        """The series of a metric with these labels; prometheus_client looks it up under a lock each time."""
+        found = self._children.get((metric, *labels))
+        if found is None:
+            found = self._children[metric, *labels] = metric.labels(*labels)
+        return found
+
     def answered(self, call: "Call", status: int) -> None:
         """A request has its whole answer, or its client has gone (499)."""
         seconds = time.monotonic() - call.opened
-        self._answers.labels(call.endpoint.name, str(status)).inc()
-        self._seconds.labels(call.endpoint.name).observe(seconds)
+        self._of(self._answers, call.endpoint.name, str(status)).inc()
+        self._of(self._seconds, call.endpoint.name).observe(seconds)
         log.info(
             "answered",
             extra={
@@ -85,13 +93,13 @@ class Telemetry:
     def ended(self, row: RequestRow, billed: Billed | None) -> None:
         """A request to a model was booked."""
         if row.first_byte_us is not None:
-            self._first_byte.labels(row.model).observe((row.first_byte_us - row.created_us) / 1_000_000)
+            self._of(self._first_byte, row.model).observe((row.first_byte_us - row.created_us) / 1_000_000)
         if billed is None or row.basis is None:
             return
-        self._tokens.labels(row.model, "input").inc(row.input_tokens)
-        self._tokens.labels(row.model, "output").inc(row.output_tokens)
-        self._charged.labels(row.model, row.basis).inc(billed.charged)
-        self._shortfall.labels(row.model).inc(billed.shortfall)
+        self._of(self._tokens, row.model, "input").inc(row.input_tokens)
+        self._of(self._tokens, row.model, "output").inc(row.output_tokens)
+        self._of(self._charged, row.model, row.basis).inc(billed.charged)
+        self._of(self._shortfall, row.model).inc(billed.shortfall)
 
     def fell_back(self, model: str, served: str) -> None:
         """Another model serves, because the backends of the one that was asked for are gone."""

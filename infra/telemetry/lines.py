@@ -29,6 +29,9 @@ class JsonLines(logging.Formatter):
 
 def log_to_stderr(level: int = logging.INFO) -> None:
     """Sends the gateway's events to stderr, and of the libraries what is worth a warning."""
+    # What no line shows is not looked for: the caller's stack frame, thread and process of each event.
+    logging._srcfile = None  # as the HOWTO of logging says, Optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

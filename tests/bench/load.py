@@ -156,19 +156,32 @@ async def run(order: Order) -> Found:
     """Carries out an order; whatever has not ended after 45 s counts as an error."""
     loop, found = asyncio.get_running_loop(), Found()
     until = time.perf_counter() + order.seconds if order.kind != "timed" else 0.0
-    clients = []
-    for _ in range(order.connections):
+    clients: list[Client] = []
+
+    async def connect(after: float) -> Client:
+        await asyncio.sleep(after)
         _, client = await loop.create_connection(lambda: Client(order, found, until), "127.0.0.1", order.port)
         clients.append(client)
-    began = time.perf_counter()
+        return client
+
+    async def stream(number: int) -> None:
+        """Connects when its time has come, as a caller does."""
+        client = await connect(order.spread * number / order.connections)
+        client.begin()
+        await client.done
+
     if order.kind == "timed":
-        for number, client in enumerate(clients):
-            loop.call_later(order.spread * number / order.connections, client.begin)
+        began = time.perf_counter()
+        work = [asyncio.create_task(stream(number)) for number in range(order.connections)]
     else:
+        for _ in range(order.connections):
+            await connect(0)
+        began = time.perf_counter()
         for client in clients:
             client._until = began + order.seconds
             client.begin()
-    _, pending = await asyncio.wait([client.done for client in clients], timeout=order.seconds + GIVE_UP_SECONDS)
+        work = [asyncio.ensure_future(client.done) for client in clients]
+    _, pending = await asyncio.wait(work, timeout=order.seconds + GIVE_UP_SECONDS)
     found.elapsed = time.perf_counter() - began
     found.errors += len(pending)
     for client in clients:

@@ -31,10 +31,9 @@ CASES = (
     Case("plain-32", "plain", 32, 3.0, 64),
     Case("plain-256", "plain", 256, 3.0, 64),
     Case("burst-32", "burst", 32, 3.0, 200),
-    Case("timed-64", "timed", 64, 0.0, 200),
-    Case("timed-256", "timed", 256, 0.0, 300),
-    Case("timed-400", "timed", 400, 0.0, 300),
-    Case("timed-512", "timed", 512, 0.0, 300),
+    Case("timed-256", "timed", 256, 0.0, 200),
+    Case("timed-400", "timed", 400, 0.0, 200),
+    Case("timed-512", "timed", 512, 0.0, 200),
 )
 QUICK = tuple(case for case in CASES if case.name in ("plain-1", "plain-32", "burst-32", "timed-256"))
 

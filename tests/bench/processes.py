@@ -23,6 +23,15 @@ def free_port() -> int:
         return port
 
 
+def placed(cores: set[int], nice: int | None = None) -> None:
+    """Puts this process on these cores, and at this priority: by default that of who started it, which a session of
+    its own would otherwise lose (sched(7), autogroup)."""
+    os.sched_setaffinity(0, cores)
+    wanted = os.nice(0) if nice is None else os.nice(nice - os.nice(0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(wanted))
+
+
 class Running:
     """A process with its children, in a session of its own."""
 
@@ -39,7 +48,7 @@ class Running:
                 env={**os.environ, **env},
                 cwd=folder,
                 start_new_session=True,
-                preexec_fn=lambda: os.sched_setaffinity(0, cores),
+                preexec_fn=lambda: placed(cores),
             )
         self.pid = self._process.pid
 
