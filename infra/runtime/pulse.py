@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from infra.backends.share_vaults import forget_the_dead
 from infra.errors import GatewayError
@@ -46,17 +47,26 @@ async def beat(gateway: "Gateway", serving: bool) -> None:
     while True:
         await asyncio.sleep(CHECKPOINT_SECONDS)
         beats.count += 1
-        try:
-            await _once(gateway, beats, serving)
-        except GatewayError as error:
-            log.warning("a beat failed: %s", error.message)
+        if not await _done(_keep_the_money(gateway, beats, serving)):
             beats.quiet_until = beats.count + QUIET_BEATS
-        except Exception:
-            log.exception("a beat failed")
-            beats.quiet_until = beats.count + QUIET_BEATS
+        # Apart: what goes wrong here must not keep the holds of the dead from being resolved.
+        await _done(_look_around(gateway, beats.count, serving))
 
 
-async def _once(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
+async def _done(part: Coroutine[Any, Any, None]) -> bool:
+    try:
+        await part
+    except GatewayError as error:
+        log.warning("a beat failed: %s", error.message)
+        return False
+    except Exception:
+        log.exception("a beat failed")
+        return False
+    return True
+
+
+async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
+    """Checkpoints, our lease, and the holds of those whose lease has run out."""
     count = beats.count
     for relay in list(gateway.relays.values()):
         checkpoint = relay.checkpoint()
@@ -67,6 +77,10 @@ async def _once(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
         beats.renewed = count
     if serving and (gateway.alone or count > beats.quiet_until) and count % RECOVER_EVERY == 0:
         await gateway.ledger.recover(all_others=gateway.alone)
+
+
+async def _look_around(gateway: "Gateway", count: int, serving: bool) -> None:
+    """What other processes changed, and what is tidied up now and then."""
     if serving and not gateway.alone:
         await gateway.live.beat()
     if not gateway.alone and count % LOOK_AROUND_EVERY == 0:

@@ -86,11 +86,7 @@ class Process:
         if self.alone:
             await ledger.recover(all_others=True)
             self._demand_no_heritage(ledger)
-        gateway: Any = SimpleNamespace(
-            relays=self.relays, ledger=ledger, url="http://here", alone=self.alone,
-            identity=SimpleNamespace(forget=lambda: None, flush_last_used=_nothing),
-            catalogue=SimpleNamespace(refresh=_nothing),
-        )  # fmt: skip
+        gateway: Any = SimpleNamespace(relays=self.relays, ledger=ledger, url="http://here", alone=self.alone)
         self.ledger = ledger
         self.spawn(pulse.beat(gateway, True))
 
@@ -148,10 +144,6 @@ class Process:
         assert self.ledger is not None and self.ledger.writer._spool is not None
         row = self.world.tables.requests.get(request_id)
         return request_id in self.ledger.writer._spool._written or (row is not None and row.state not in OPEN)
-
-
-async def _nothing() -> None:
-    """What the simulation has no part of."""
 
 
 def reach(chance: float) -> Callable[[str], None]:

@@ -54,6 +54,10 @@ def _memory() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
+async def _nothing(*_: object) -> None:
+    """In the place of what is not simulated."""
+
+
 @contextlib.contextmanager
 def _unreal(loop: VirtualLoop, seed: int) -> Iterator[None]:
     """Time is the loop's, and death comes by chance."""
@@ -65,6 +69,7 @@ def _unreal(loop: VirtualLoop, seed: int) -> Iterator[None]:
             mock.patch("infra.ledger.ledger.now_us", lambda: int(loop.time() * 1e6) + 1),
             mock.patch("infra.ledger.writer.time", SimpleNamespace(monotonic=loop.time)),
             mock.patch("infra.ledger.failpoint.reach", reach(chance)),
+            mock.patch("infra.runtime.pulse._look_around", _nothing),  # the rooms that the simulation does not have
         ):
             yield
     finally:

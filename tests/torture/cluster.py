@@ -71,7 +71,7 @@ class Cluster:
         )
         serving = asyncio.create_task(gate.event("serving", 2 if words else 1))
         ended = asyncio.create_task(gate.process.wait())
-        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED, timeout=120)
         for task in (serving, ended):
             task.cancel()
         assert gate.process.returncode is not None or (serving.done() and not serving.cancelled()), gate.said

@@ -1,0 +1,54 @@
+"""What beats once a second: money first, whatever else fails."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from infra.runtime import pulse
+
+
+async def test_a_room_that_fails_at_every_beat_does_not_keep_the_holds_of_the_dead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pulse, "CHECKPOINT_SECONDS", 0.001)
+    recovered = asyncio.Event()
+
+    async def renew(_: object) -> None:
+        return None
+
+    async def recover(*, all_others: bool) -> int:
+        recovered.set()
+        return 0
+
+    ledger = SimpleNamespace(renew=renew, recover=recover)
+    gateway: Any = SimpleNamespace(relays={}, ledger=ledger, url="http://here", alone=False)  # no other room is there
+    beating = asyncio.create_task(pulse.beat(gateway, True))
+    try:
+        await asyncio.wait_for(recovered.wait(), 10)
+    finally:
+        beating.cancel()
+
+
+async def test_after_a_database_that_was_away_nobody_is_declared_dead_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse, "CHECKPOINT_SECONDS", 0.001)
+    told: list[str] = []
+
+    async def renew(_: object) -> None:
+        told.append("renew")
+        if len(told) == 1:
+            raise OSError("the database is away")
+
+    async def recover(*, all_others: bool) -> int:
+        told.append("recover")
+        return 0
+
+    gateway: Any = SimpleNamespace(relays={}, ledger=SimpleNamespace(renew=renew, recover=recover), url="", alone=False)
+    beating = asyncio.create_task(pulse.beat(gateway, True))
+    async with asyncio.timeout(10):
+        while "recover" not in told:
+            await asyncio.sleep(0.001)
+    beating.cancel()
+    beats_of_quiet = (told.index("recover") - 1) * pulse.LEASE_EVERY
+    assert beats_of_quiet >= pulse.QUIET_BEATS - pulse.LEASE_EVERY
