@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from infra.client import AdminClient
 from tests.ui.browser import BINARY, Browser, Chromium
@@ -55,7 +56,9 @@ async def _targets(house: DemoHouse) -> dict[str, str]:
     async with AdminClient(house.url, token=ADMIN_KEY) as admin:
         most = (await admin.overview(30))["by_user"][0]["username"]
         user = str((await admin.user(most))["id"])
-    return {_name(page.path): page.path.replace("{user:path}", user) for page in PAGES}
+        model = quote(str((await admin.models())["data"][0]["id"]), safe="")
+    parts = {"{user:path}": user, "{model:path}": model}
+    return {_name(page.path): re.sub(r"{\w+:path}", lambda part: parts[part[0]], page.path) for page in PAGES}
 
 
 def _name(path: str) -> str:

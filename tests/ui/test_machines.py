@@ -118,7 +118,7 @@ async def test_a_price_is_changed_after_a_look_at_what_it_means(house: Whole) ->
     charged = sum(row["charged_nano"] for row in (await house.admin.requests(model="stand-in"))["data"])
     meant = await house.admin.preview_price("stand-in", price={"output": "4.00/1M"})
     assert meant["charged_nano"] == charged < meant["would_be_nano"]
-    await house.open("/model?id=stand-in")
+    await house.open("/models/stand-in")
     await owner.see("Change a price to see it.")
     assert await owner.until("document.querySelectorAll('.chart svg path').length > 4")
     await owner.type("Output", "4.00")
@@ -172,7 +172,7 @@ async def test_a_model_tells_what_is_left_after_its_electricity(house: Whole) ->
             break
         await asyncio.sleep(0.2)
     assert (found[0]["watts"], found[0]["cost_nano"] > 0) == (350, True)
-    for path in ("/models", "/model?id=stand-in"):
+    for path in ("/models", "/models/stand-in"):
         await house.open(path)
         await owner.see("350 W")
         await owner.see(f"{found[0]['margin_percent']:,.1f} %")

@@ -25,7 +25,7 @@ PAGES = (
     Page("/users/{user:path}", "User", "person", user.build, under="/users"),
     Page("/keys", "Keys", "key", keys.build, "Business", "k"),
     Page("/models", "Models & prices", "sell", models.build, "Machines", "m"),
-    Page("/model", "Model", "sell", model.build, under="/models"),
+    Page("/models/{model:path}", "Model", "sell", model.build, under="/models"),
     Page("/backends", "Backends", "dns", backends.build, "Machines", "b"),
     Page("/endpoints", "Endpoints", "alt_route", endpoints.build, "Machines", "e"),
     Page("/config", "Config", "description", config.build, "House", "c"),

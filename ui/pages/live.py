@@ -56,7 +56,7 @@ class _Live:
         desk.keep(self._list.load, 1)
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
-        found: Row = await self._desk.ask(lambda api: api.live())
+        found: Row = await self._desk.shared("live", lambda api: api.live(), 0.8)  # one question for all open tabs
         rows, currency = list(found["data"]), self._desk.house.currency
         self._running.set(show.count(found["running"]))
         self._queued.set(show.count(found["queued"]), "nobody waits" if not found["queued"] else "")

@@ -25,8 +25,8 @@ VERSIONS = (
 
 
 def build(desk: Desk) -> None:
-    """The page; which model is said in the query, ?id=."""
-    _Model(desk, str(desk.query.get("id") or ""))
+    """The page of the model that the path names."""
+    _Model(desk, str(desk.params["model"]))
 
 
 class _Model:

@@ -78,7 +78,7 @@ class _Models:
         }
 
     async def _open(self, row: Row) -> None:
-        ui.navigate.to(f"/model?id={quote(str(row['id']), safe='')}")
+        ui.navigate.to(f"/models/{quote(str(row['id']), safe='')}")
 
     async def _add(self) -> None:
         form = Form(self._desk, "Add a model")

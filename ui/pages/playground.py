@@ -171,7 +171,7 @@ class _Playground:
             async for said in answer:
                 if said.waiting:
                     bubble.note(
-                        said.waiting.replace("queued position=", "In the queue, place ").replace("eta=", "about ")
+                        said.waiting.replace("queued position=", "In the queue, place ").replace(" eta=", ", about ")
                     )
                 if said.text or said.reasoning:
                     watch.piece()
