@@ -90,3 +90,9 @@ async def test_backends_and_endpoints_tell_their_last_hour(owner: Owner, backend
         {"requests": 0, "errors": 0},
     )
     assert found["admin_users"] is None
+
+
+async def test_the_drain_switch_is_written_down_once(owner: Owner) -> None:
+    for drain in (True, True, False):
+        await owner.done("PATCH", "/admin/backends/one", {"drain": drain})
+    assert await kinds(owner) == ["resumed", "draining"]
