@@ -19,6 +19,7 @@ from infra.metering.bounds import Bounds, output_cap
 from infra.runtime import replies
 from infra.runtime.counter import RequestCounter
 from infra.runtime.intake import Intake
+from infra.runtime.pipe import Tap
 from infra.runtime.record import draft
 from infra.runtime.refusal import unaffordable
 from infra.runtime.relay import Relay
@@ -64,6 +65,8 @@ class Call:
         """Who acts at the admin API."""
         self.actor_until: int | None = None
         """The epoch second at which that ends, for a session."""
+        self.tap: Tap | None = None
+        """Writes a part of a stream to the client at once, where the server can."""
         self.ticket: Ticket | None = None
         self.client_seconds = Deadlines().client
         """A client that takes nothing for so long is cut: a stalled reader must not keep a slot."""

@@ -17,6 +17,8 @@ _SAID = {
     408: "The headers of the request did not arrive in time.",
     431: "The headers of the request are too long.",
 }
+TAP = "aethergate.tap"
+"""The extension of the ASGI scope by which a stream writes past the tasks above it (infra.runtime.pipe)."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _date: tuple[int, bytes] = (0, b"")
 
@@ -57,6 +59,7 @@ class Exchange:
         self._started = False
         self._chunked = False
         self._bare = scope["method"] == "HEAD"
+        scope["extensions"] = {TAP: self.tap}
 
     # --- the request --------------------------------------------------------------------------------------------------
 
@@ -142,6 +145,12 @@ class Exchange:
             await self._connection.write(out)
         if last:
             await self._connection.answered(self)
+
+    def tap(self, data: bytes) -> bool:
+        """More of a body that has begun, written at once; False where it has not, or where the client is behind."""
+        if self.ended or not (self._started and self._chunked) or self._bare or not data:
+            return False
+        return self._connection.write_now(b"%x\r\n%b\r\n" % (len(data), data))
 
     async def finish(self) -> None:
         """The app has returned: an answer that it did not begin is a 500, one that it did not end is cut."""

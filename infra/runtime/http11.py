@@ -203,7 +203,6 @@ class Connection:
             "client": self._client,
             "server": self._server,
             "state": self._state.copy(),
-            "extensions": {},
         }
         expects = version != "1.0" and (b"expect", b"100-continue") in self._headers
         exchange = Exchange(self, scope, self._parser.should_keep_alive(), expects)
@@ -239,12 +238,16 @@ class Connection:
 
     async def write(self, data: bytes) -> None:
         """To the client, waiting while it does not read."""
+        if not self.write_now(data) and not self._gone:
+            await self._send(RawData(data))  # Hypercorn's way, which waits until the client has taken it
+
+    def write_now(self, data: bytes) -> bool:
+        """To a client that has taken nearly all before; False, and nothing is written, for any other."""
         transport = self._transport
-        if self._gone or transport.is_closing():
-            return
+        if self._gone or transport.is_closing() or transport.get_write_buffer_size() > UNSENT_BYTES:
+            return False
         transport.write(data)
-        if transport.get_write_buffer_size() > UNSENT_BYTES:
-            await self._send(RawData(b""))  # Hypercorn's way to wait until the client has taken it
+        return True
 
     async def answered(self, exchange: Exchange) -> None:
         """An answer is out: the next request, or the idle time, or the end."""

@@ -1,15 +1,21 @@
 """A bounded pipe of bytes between the task that reads the backend and the response that writes to the client."""
 
 import asyncio
+from collections.abc import Callable
 
 PIPE_BYTES = 256 * 1024
 """So much may wait for a slow client before the backend is no longer read."""
 
 
+Tap = Callable[[bytes], bool]
+"""Writes to the client at once; False where it cannot, and nothing was written."""
+
+
 class Pipe:
     """What was written together, or while nobody read, is read together: chunks merge by themselves under load."""
 
-    def __init__(self) -> None:
+    def __init__(self, tap: Tap | None = None) -> None:
+        self._tap = tap
         self._parts: list[bytes] = []
         self._size = 0
         self._closed = False
@@ -24,7 +30,10 @@ class Pipe:
         self.push(data)
 
     def push(self, data: bytes) -> None:
-        """Adds bytes without waiting, for the last ones."""
+        """Adds bytes without waiting, for the last ones. Where the reader waits for just these and the client has taken
+        all before them, they go past it: to wake its task for each chunk costs as much as all the rest of it."""
+        if self._tap is not None and self._waits and self._tap(data):
+            return
         self._parts.append(data)
         self._size += len(data)
         if self._size >= PIPE_BYTES:
@@ -35,6 +44,10 @@ class Pipe:
         """Nothing more comes."""
         self._closed = True
         self._wake()
+
+    @property
+    def _waits(self) -> bool:
+        return self._reader is not None and not self._reader.done() and not self._parts
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():

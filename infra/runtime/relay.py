@@ -51,7 +51,7 @@ class Relay:
         self.first_byte_us: int | None = None
         self.sending = Sending(self)
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pipe = Pipe()
+        self._pipe = Pipe(call.tap)
         self._answer: dict[str, Any] = {}
         self._last_event: dict[str, Any] = {}
         self.billed: Billed | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from infra.errors import FunctionBroken, GatewayError
 from infra.runtime import replies
 from infra.runtime.call import Call
+from infra.runtime.exchange import TAP
 from infra.runtime.intake import ClientGone, Intake
 from infra.runtime.record import CLIENT_LEFT
 from infra.runtime.replays import Replay
@@ -88,6 +89,8 @@ class Router:
         if stored is not None:
             await wire.answer(stored.status, stored.body, {"idempotent-replayed": "true"})
             return
+        if not replay.wanted:  # which must see every byte
+            call.tap = scope.get("extensions", {}).get(TAP)
         app: Any = entrance.function.app
         await app({**scope, "aethergate.call": call}, call.intake.replay, wire.send)
 
