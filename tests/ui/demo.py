@@ -19,7 +19,7 @@ import httpx
 
 from infra.client import AdminClient, ApiError
 from tests.standins.openai_backend import StandIn
-from tests.ui.conftest import ROOT, Served, free_port, serve
+from tests.ui.conftest import ROOT, free_port
 
 ADMIN_KEY = "admin-key-of-the-demo-0123456789abcdef"
 MODELS = ("llama3.3:70b", "qwen3:32b", "gemma3:12b", "mistral-small:24b", "nomic-embed-text")
@@ -45,7 +45,8 @@ class DemoHouse:
 
     url: str
     """The gateway."""
-    room: Served
+    room: str
+    """The control room."""
 
 
 @contextlib.asynccontextmanager
@@ -66,9 +67,12 @@ async def demo_house(folder: Path, users: int, requests: int, busy: bool = True)
         with _served([*_AETHERGATE, "serve", "--port", str(port)], folder, environ):
             url = f"http://127.0.0.1:{port}"
             await _answers(f"{url}/health")
-            with contextlib.contextmanager(serve)(folder, url) as room:
+            own = free_port()
+            more = {"NICEGUI_STORAGE_PATH": str(folder / "storage")}
+            with _served([*_AETHERGATE, "ui", "--port", str(own), "--api-url", url], folder, {**environ, **more}):
+                await _answers(f"http://127.0.0.1:{own}/health")
                 async with _traffic(url, busy):
-                    yield DemoHouse(url, room)
+                    yield DemoHouse(url, f"http://127.0.0.1:{own}")
 
 
 _AETHERGATE = [sys.executable, "-m", "admin_cli"]
@@ -82,7 +86,7 @@ def _run(command: list[str], folder: Path, environ: dict[str, str]) -> None:
 @contextlib.contextmanager
 def _served(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[None]:
     more = {**environ, "PYTHONPATH": str(ROOT), "AETHERGATE_CONFIG": str(folder / "gateway.yaml")}
-    with (folder / "gateway.log").open("wb") as out:
+    with (folder / f"{command[3]}.log").open("wb") as out:
         process = subprocess.Popen(command, cwd=folder, env=more, stdout=out, stderr=out)
     try:
         yield

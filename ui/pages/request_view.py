@@ -113,3 +113,11 @@ def status_words(status: int | None, code: str | None) -> str:
     if status == 499:
         return "499 client left"
     return f"{status} {code}" if code else str(status)
+
+
+def status_tone(row: Row) -> str:
+    """The colour of its badge: a client that left is no failure of ours."""
+    if row["state"] in ("HELD", "STREAMING"):
+        return "run"
+    status = row["status"]
+    return "warn" if status == 499 else "ok" if status is not None and status < 400 else "bad"

@@ -13,7 +13,7 @@ from ..parts.dialog import button
 from ..parts.filters import Filters
 from ..parts.listing import Column, Listing, Row
 from .export import export_dialog
-from .request_view import status_words, view_request
+from .request_view import status_tone, status_words, view_request
 
 COLUMNS = (
     Column("created_at", "Time", "time"),
@@ -124,7 +124,7 @@ class _Requests:
             "took": show.span(row["duration_ms"]),
             "took_more": f"first after {show.span(row['first_byte_ms'])}" if row.get("first_byte_ms") else "",
             "status": "running" if running else status_words(status, row.get("error_code")),
-            "status_tone": "run" if running else "ok" if status is not None and status < 400 else "bad",
+            "status_tone": status_tone(row),
             "status_hint": str(row.get("error") or ""),
         }
 

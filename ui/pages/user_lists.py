@@ -7,7 +7,7 @@ from nicegui import ui
 from .. import show
 from ..desk import Desk
 from ..parts.listing import Column, Listing, Row
-from .request_view import status_words, view_request
+from .request_view import status_tone, status_words, view_request
 
 KINDS = {"usage": "usage", "topup": "top-up", "refund": "refund", "adjustment": "adjustment"}
 
@@ -116,7 +116,7 @@ class UserRequests:
             "charged": show.UNKNOWN if running else show.money(row["charged_nano"], self._desk.house.currency),
             "took": show.span(row["duration_ms"]),
             "status": "running" if running else status_words(status, row.get("error_code")),
-            "status_tone": "run" if running else "ok" if status is not None and status < 400 else "bad",
+            "status_tone": status_tone(row),
             "status_hint": str(row.get("error") or ""),
         }
 

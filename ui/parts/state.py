@@ -21,6 +21,6 @@ class Words:
         self._say("bad", "This could not be loaded. It is tried again by itself.")
 
     def _say(self, tone: Literal["empty", "bad"], sentence: str) -> None:
-        self._label.classes(replace="empty" if tone == "empty" else "empty bad")
+        self._label.classes(add="bad") if tone == "bad" else self._label.classes(remove="bad")
         self._label.set_text(sentence)
         self._label.set_visibility(bool(sentence))
