@@ -101,7 +101,7 @@ def _served(command: list[str], folder: Path, environ: dict[str, str]) -> Iterat
 
 async def _answers(url: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
-        for _ in range(300):
+        for _ in range(1_200):
             with contextlib.suppress(httpx.TransportError):
                 await http.get(url)
                 return
@@ -140,6 +140,6 @@ async def _ask_on(http: httpx.AsyncClient, url: str, key: str, model: str, wait:
         "messages": [{"role": "user", "content": "Tell me. " * 90}],
     }
     while True:
-        await asyncio.sleep(wait)
+        await asyncio.sleep(1 + wait)  # who is refused asks no sooner
         with contextlib.suppress(httpx.HTTPError):
             await http.post(f"{url}/v1/chat/completions", json=body, headers={"authorization": f"Bearer {key}"})

@@ -82,7 +82,7 @@ async def _shoot(browser: Browser, url: str, path: Path) -> None:
         await browser.until(_READY)
         took = time.monotonic() - began
         await asyncio.sleep(1.2)  # charts draw themselves
-        print(f"{path.name:40} {took * 1000:6.0f} ms")
+        print(f"{path.name:40} {took * 1000:6.0f} ms", flush=True)
     await browser.shoot(path)
 
 

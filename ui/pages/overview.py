@@ -77,42 +77,48 @@ class _View:
         await self._desk.attempt(self.refresh)
 
     async def refresh(self) -> None:
-        """One turn: asks, then shows; raises Trouble."""
-        asked = await asyncio.gather(*(self._desk.figures(days) for days in PERIODS))
-        found = dict(zip(PERIODS, asked, strict=True))
-        self._verdict.set_text(verdict(found[1])[0])
-        self._verdict.classes(replace=f"verdict {verdict(found[1])[1]}")
-        self._show_revenue(found)
-        self._show_period(found[self._days], found[1])
-        self._show_speed(found[self._days])
-        self._show_rankings(found[self._days])
+        """One turn: asks for all at once, and shows each answer as it comes; raises Trouble."""
+        await asyncio.gather(*(self._one(days) for days in PERIODS), self._charts.refresh(self._days))
+
+    async def _one(self, days: int) -> None:
+        found = await self._desk.figures(days)
+        self._show_revenue(days, found)
+        if days == 1:
+            self._show_now(found)
+        if days == self._days:
+            self._show_period(found)
+            self._show_speed(found)
+            self._show_rankings(found)
         self._loading.set_visibility(False)
         self._all.set_visibility(True)
-        await self._charts.refresh(self._days)
 
-    def _show_revenue(self, found: dict[int, Row]) -> None:
+    def _show_revenue(self, days: int, found: Row) -> None:
         currency = self._desk.house.currency
-        for days, figure in self._revenue.items():
-            now, before = found[days]["revenue_nano"], found[days]["previous"]["revenue_nano"]
-            words, tone = show.change(now, before)
-            against = f" against {_BEFORE[days]}" if before else ""
-            figure.set(show.headline(now, currency), words + against, tone, show.money(now, currency))
+        now, before = found["revenue_nano"], found["previous"]["revenue_nano"]
+        words, tone = show.change(now, before)
+        against = f" against {_BEFORE[days]}" if before else ""
+        self._revenue[days].set(show.headline(now, currency), words + against, tone, show.money(now, currency))
 
-    def _show_period(self, found: Row, today: Row) -> None:
-        before, currency = found["previous"], self._desk.house.currency
-        self._requests.set(show.compact(found["requests"]), *show.change(found["requests"], before["requests"]))
-        rate = show.share(found["errors"], found["requests"])
-        self._errors.set(rate, f"{show.count(found['errors'])} failed", "down" if found["errors"] else "")
-        for figure, name in ((self._tokens_in, "input_tokens"), (self._tokens_out, "output_tokens")):
-            figure.set(show.compact(found[name]), *show.change(found[name], before[name]), show.count(found[name]))
-        self._users.set(show.count(found["active_users"]), f"of {show.counted(found['users'], 'user')}")
-        live = today["live"]
+    def _show_now(self, today: Row) -> None:
+        words, tone = verdict(today)
+        self._verdict.set_text(words)
+        self._verdict.classes(add=tone, remove=" ".join({"ok", "warn", "bad", "calm"} - {tone}))
+        live, currency = today["live"], self._desk.house.currency
         self._streams.set(show.count(live["streams"]), "right now")
         self._queued.set(show.count(live["queued"]), "waiting right now" if live["queued"] else "nobody waits")
         held = f"{show.headline(today['held_total_nano'], currency)} held"
         exact = show.money(today["balance_total_nano"], currency)
         self._balances.set(show.headline(today["balance_total_nano"], currency), held, "", exact)
         self._backends.set(today["backends"])
+
+    def _show_period(self, found: Row) -> None:
+        before = found["previous"]
+        self._requests.set(show.compact(found["requests"]), *show.change(found["requests"], before["requests"]))
+        rate = show.share(found["errors"], found["requests"])
+        self._errors.set(rate, f"{show.count(found['errors'])} failed", "down" if found["errors"] else "")
+        for figure, name in ((self._tokens_in, "input_tokens"), (self._tokens_out, "output_tokens")):
+            figure.set(show.compact(found[name]), *show.change(found[name], before[name]), show.count(found[name]))
+        self._users.set(show.count(found["active_users"]), f"of {show.counted(found['users'], 'user')}")
 
     def _show_speed(self, found: Row) -> None:
         first, speed = found.get("ttft_ms") or {}, found.get("tokens_per_second") or {}

@@ -39,7 +39,7 @@ class Charts:
         for hint in self._hints:
             hint.set_text(_HINTS[days])
         step: Step = "day" if days == 30 else "hour"
-        currency = self._desk.house.currency
+        currency = str((await self._desk.figures(1))["currency"])
         found = await asyncio.gather(*(self._series(days, step, by) for by in ("model", "user", "none")))
         self._by_model.set(step, *lines_of(found[0], "revenue", currency))
         self._by_user.set(step, *lines_of(found[1], "revenue", currency))
