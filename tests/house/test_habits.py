@@ -38,7 +38,8 @@ def test_a_swallowed_exception_would_be_found(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_for_later() -> None:
-    files = [*sources(*ROOMS, "tests"), *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.*"), ROOT / "gateway.yaml"]
+    documents = [path for path in ROOT.glob("docs/**/*.*") if path.suffix != ".png"]
+    files = [*sources(*ROOMS, "tests"), *ROOT.glob("*.md"), *documents, ROOT / "gateway.yaml"]
     left = [(str(path), word) for path in files for word in LATER if word in path.read_text()]
     assert left == []
 
