@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, BillingUnavailable, Conflict, KeyDisabled, NotFound
 from infra.ledger.books import RequestRow
+from infra.ledger.clock import LeaseClock
 from infra.ledger.operations import (
     Billed,
     Held,
@@ -102,6 +103,7 @@ class Ledger:
         self._store = store
         self.instance = instance
         self.started_us = now_us()
+        self.clock = LeaseClock(store)
         vault = SqliteVault(store.url.path) if store.dialect == "sqlite" else PostgresVault(store)
         self._spool_folder, self._spool_prefix = _spool_place(store)
         spool = Spool(self._spool_folder / f"{self._spool_prefix}{instance}")
@@ -275,12 +277,9 @@ class Ledger:
     async def recover(self, *, all_others: bool) -> int:
         """Resolves the open requests of dead processes and returns how many: those whose lease has run out, or (with
         the database lock in hand, when nobody else can be alive) all that are not ours."""
-        now = (
-            "(extract(epoch FROM clock_timestamp()) * 1000000)" if self._store.dialect == "postgres" else str(now_us())
-        )
         alive = "SELECT id FROM instances WHERE id = ?"
         if not all_others:
-            alive = f"SELECT id FROM instances WHERE id = ? OR lease_until_us >= {now}"
+            alive = f"SELECT id FROM instances WHERE id = ? OR {self.clock.running()}"
         rows = await self._store.rows(
             f"SELECT id, user_id FROM requests WHERE state IN ('HELD', 'STREAMING') AND instance NOT IN ({alive})"
             f" AND instance <> ? ORDER BY id LIMIT {RECOVER_MAX}",

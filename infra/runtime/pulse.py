@@ -75,8 +75,12 @@ async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> N
     if serving and count - beats.renewed >= LEASE_EVERY:
         await gateway.ledger.renew(gateway.url)
         beats.renewed = count
-    if serving and (gateway.alone or count > beats.quiet_until) and count % RECOVER_EVERY == 0:
-        await gateway.ledger.recover(all_others=gateway.alone)
+    if serving and count % RECOVER_EVERY == 0:
+        if not gateway.alone and await gateway.ledger.clock.jumped():
+            log.warning("the clock was set: until everybody has renewed, no lease tells who is dead")
+            beats.quiet_until = count + QUIET_BEATS
+        if gateway.alone or count > beats.quiet_until:
+            await gateway.ledger.recover(all_others=gateway.alone)
 
 
 async def _look_around(gateway: "Gateway", count: int, serving: bool) -> None:

@@ -67,6 +67,7 @@ def _unreal(loop: VirtualLoop, seed: int) -> Iterator[None]:
     try:
         with (
             mock.patch("infra.ledger.ledger.now_us", lambda: int(loop.time() * 1e6) + 1),
+            mock.patch("infra.ledger.clock.now_us", lambda: int(loop.time() * 1e6) + 1),
             mock.patch("infra.ledger.writer.time", SimpleNamespace(monotonic=loop.time)),
             mock.patch("infra.ledger.failpoint.reach", reach(chance)),
             mock.patch("infra.runtime.pulse._look_around", _nothing),  # the rooms that the simulation does not have

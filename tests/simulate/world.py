@@ -134,7 +134,7 @@ class World:
         if self.away(who):
             raise OSError("the database is away")
         alive = {values[0]}
-        if "lease_until_us >=" in sql:
+        if "lease_until_us BETWEEN" in sql:
             alive |= {id for id, until in self.tables.leases.items() if until >= self.now}
         found = [row for row in self.tables.requests.values() if row.state in OPEN and row.instance not in alive]
         return [{"id": row.id, "user_id": row.user_id} for row in sorted(found, key=lambda row: row.id)]

@@ -9,6 +9,13 @@ import pytest
 from infra.runtime import pulse
 
 
+async def _steady() -> bool:
+    return False
+
+
+CLOCK = SimpleNamespace(jumped=_steady)
+
+
 async def test_a_room_that_fails_at_every_beat_does_not_keep_the_holds_of_the_dead(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -22,7 +29,7 @@ async def test_a_room_that_fails_at_every_beat_does_not_keep_the_holds_of_the_de
         recovered.set()
         return 0
 
-    ledger = SimpleNamespace(renew=renew, recover=recover)
+    ledger = SimpleNamespace(renew=renew, recover=recover, clock=CLOCK)
     gateway: Any = SimpleNamespace(relays={}, ledger=ledger, url="http://here", alone=False)  # no other room is there
     beating = asyncio.create_task(pulse.beat(gateway, True))
     try:
@@ -44,7 +51,9 @@ async def test_after_a_database_that_was_away_nobody_is_declared_dead_at_once(mo
         told.append("recover")
         return 0
 
-    gateway: Any = SimpleNamespace(relays={}, ledger=SimpleNamespace(renew=renew, recover=recover), url="", alone=False)
+    gateway: Any = SimpleNamespace(
+        relays={}, ledger=SimpleNamespace(renew=renew, recover=recover, clock=CLOCK), url="", alone=False
+    )
     beating = asyncio.create_task(pulse.beat(gateway, True))
     async with asyncio.timeout(10):
         while "recover" not in told:
