@@ -11,6 +11,7 @@ from admin_cli.reach import ask
 ModelId = Annotated[str, typer.Argument(metavar="ID", help="The model's name for callers.")]
 PriceIn = Annotated[str | None, typer.Option(metavar="PRICE", help="Per input token: 0.000001.", callback=number)]
 PriceOut = Annotated[str | None, typer.Option(metavar="PRICE", help="Per output token: 0.000002.", callback=number)]
+Fallback = Annotated[str | None, typer.Option(help="A model that serves while all backends of this one are gone.")]
 MaxOutput = Annotated[int | None, typer.Option(help="Tokens that one answer may have.")]
 
 
@@ -33,13 +34,16 @@ def add_model(
     price_in: PriceIn = None,
     price_out: PriceOut = None,
     max_output: MaxOutput = None,
+    fallback: Fallback = None,
     json: Json = False,
     config: ConfigFile = None,
 ) -> None:
     """Sell a model of a backend, with its price per token."""
     made = ask(
         config,
-        lambda admin: admin.put_model(model, upstream, price_in=price_in, price_out=price_out, max_output=max_output),
+        lambda admin: admin.put_model(
+            model, upstream, price_in=price_in, price_out=price_out, max_output=max_output, fallback=fallback
+        ),
     )
     if json:
         output.json(made)

@@ -20,19 +20,22 @@ class Trade(Verbs):
     async def put_model(
         self,
         model: str,
-        upstream: str | Sequence[str] | None = None,
+        upstream: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | None = None,
         *,
         price_in: Amount | None = None,
         price_out: Amount | None = None,
         price: Mapping[str, str | None] | None = None,
         max_output: int | None = None,
+        fallback: str | None = None,
     ) -> Answer:
         """Makes or changes a model; prices per token, or `price` as in gateway.yaml ({"input": "1.00/1M"}).
 
-        None for a meter takes its own price away. `upstream` may be several places.
+        None for a meter takes its own price away. `upstream` may be several places, each with a weight as {"to":
+        "gpu1/m", "weight": 3}; `fallback` serves while all of them are gone.
         """
         body: Answer = {"id": model, "upstream": upstream, "price_in": price_in, "price_out": price_out}
-        return await self._door.ask("POST", "/admin/models", body=body | {"price": price, "max_output": max_output})
+        body |= {"price": price, "max_output": max_output, "fallback": fallback}
+        return await self._door.ask("POST", "/admin/models", body=body)
 
     async def remove_model(self, model: str) -> Answer:
         """Takes back what the owner declared over gateway.yaml."""

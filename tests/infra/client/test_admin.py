@@ -78,6 +78,9 @@ async def test_a_model_with_slashes_and_dots_in_its_name_is_priced_and_removed(a
     made = await admin.put_model("org/m..x", "ollama/m", price_in="0.000001", price_out="0.000002")
     assert (made["price_in"], made["price_out"]) == (Decimal("0.000001"), Decimal("0.000002"))
     await admin.put_model("org/m..x", price={"cached": "0.10/1M"})
+    await admin.put_model("org/first", {"to": "ollama/f", "weight": 3}, price={"input": "1/1M"}, fallback="org/m..x")
+    first = await admin.model("org/first")
+    assert (first["targets"], first["weights"], first["fallback"]) == (["ollama/f"], [3], "org/m..x")
     versions = (await admin.prices("org/m..x"))["data"]
     assert versions[0]["price"] == {"input": "1.00/1M", "output": "2.00/1M", "cached": "0.10/1M"}
     await admin.remove_model("org/m..x")
