@@ -62,6 +62,9 @@ async def test_a_chat_with_a_real_model_is_streamed_paid_and_told(house: Whole) 
     await owner.until(f"document.querySelector('.request-link').innerText !== {row['id']!r}", 60)
     again = (await house.admin.requests())["data"][0]
     assert again["input_tokens"] > row["input_tokens"]  # the whole conversation went along
+    await owner.click(again["id"])
+    await owner.until("location.pathname === '/requests'")
+    await owner.see("× 0.10/1M")  # its bill
 
 
 async def test_the_curl_holds_what_was_sent_and_never_the_key(house: Whole) -> None:
