@@ -28,5 +28,5 @@ async def _using(store: Store, model: str, endpoint: str) -> dict[str, int]:
     if endpoint:
         where, values = f"{where} AND endpoint = ?", [*values, endpoint]
     sql = f"SELECT count(DISTINCT key_id) AS keys, count(DISTINCT user_id) AS users FROM requests WHERE {where}"
-    row = (await store.rows(sql, *values))[0]
+    row = (await store.read(sql, *values))[0]
     return {"keys": int(row["keys"]), "users": int(row["users"])}
