@@ -91,11 +91,9 @@ class Connection:
         """The client has gone, or we have closed: whoever still works for it hears so."""
         self._gone = True
         self._abort_soon()
-        for timer in (self._timer, self._head_due):
-            if timer is not None:
-                timer.cancel()
-        if self._watch is not None:
-            self._watch.cancel()
+        for pending in (self._timer, self._head_due, self._watch):
+            if pending is not None:
+                pending.cancel()
         for exchange in (self._running, *self._next):
             if exchange is not None:
                 exchange.ended = True
@@ -252,6 +250,7 @@ class Connection:
     async def answered(self, exchange: Exchange) -> None:
         """An answer is out: the next request, or the idle time, or the end."""
         exchange.ended = True
+        exchange.scope["extensions"] = {}  # the tap: a circle that only the collector would open
         exchange.stir()
         if not exchange.keep or not exchange.whole:
             await self.close()

@@ -28,7 +28,7 @@ from infra.runtime.lock import DatabaseLock
 from infra.store import sqlite_library
 
 log = logging.getLogger("aethergate.serve")
-GARBAGE_EVERY = 10_000
+GARBAGE_EVERY = 5_000
 """Objects between two looks at the youngest; Python's 700 are those of a few requests."""
 HURRIED_SECONDS = 10.0
 """What answers under way get once nobody wants to wait for them any more."""
@@ -89,7 +89,7 @@ def still_heap() -> None:
     """What is there at the start stays: the collector need not look through it again and again. A full pass over all
     modules stops every stream for a tenth of a second and more."""
     gc.freeze()
-    gc.set_threshold(GARBAGE_EVERY, 20, 20)
+    gc.set_threshold(GARBAGE_EVERY, 10, 5)
 
 
 @contextlib.contextmanager

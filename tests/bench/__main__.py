@@ -3,6 +3,7 @@
     make bench                                  everything, until the ratios have settled (a quarter of an hour)
     make bench ARGS="--quick"                   fewer cases, two rounds
     make bench ARGS="--only direct,aethergate"  these alone
+    make bench ARGS="--memory 10000"            the gateway's memory over so many streams
 
 On a busy machine only ratios within one run count: each round measures every peer in turn, and the rounds go on until
 the median of our ratio to each peer moves by less than 5 %.
@@ -15,7 +16,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import peers, report
+from tests.bench import memory, peers, report
 from tests.bench.measure import CASES, QUICK, Case, Result, measure
 from tests.bench.peers import ROOT, Missing, Peer, Place
 from tests.bench.processes import free_port, placed
@@ -33,6 +34,9 @@ def main() -> int:
     """Measures and writes .bench/results."""
     asked = arguments()
     placed(os.sched_getaffinity(0), asked.nice)
+    if asked.memory:
+        memory.watch(asked.memory)
+        return 0
     cases = [
         case for case in (QUICK if asked.quick else CASES) if not asked.cases or case.name in asked.cases.split(",")
     ]
@@ -48,8 +52,8 @@ def main() -> int:
         peers.backend(place)
         found = started(place, wanted, left_out)
         table = rounds(found, cases, load, asked)
-        memory = {peer.name: peer.running.memory_mb() for peer in found if peer.running is not None}
-    report.write(HOME / "results", table, memory, left_out, found)
+        used = {peer.name: peer.running.memory_mb() for peer in found if peer.running is not None}
+    report.write(HOME / "results", table, used, left_out, found)
     return 0
 
 
@@ -59,6 +63,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", help=f"of {', '.join(peers.PEERS)}")
     parser.add_argument("--cases", default="", help=f"of {', '.join(case.name for case in CASES)}")
     parser.add_argument("--rounds", type=int, default=0, help="exactly so many")
+    parser.add_argument("--memory", type=int, default=0, help="only watch the memory over so many streams")
     parser.add_argument("--nice", type=int, default=0, help="priority of all of it, for a machine that others use too")
     return parser.parse_args()
 
