@@ -1,6 +1,7 @@
 """What the last hour brought, by endpoint and backend, for lists that are looked at often."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 from infra.store.clock import SECOND_US, now_us
 from infra.store.database import Store
 
+log = logging.getLogger("aethergate.journal")
 HOUR_US = 3_600 * SECOND_US
 FRESH_SECONDS = 5.0
 """So long an answer is used again; twenty times as long as it took, where that is more."""
@@ -54,7 +56,11 @@ class Recently:
         async with self._asking:
             if time.monotonic() >= self._until:
                 began = time.monotonic()
-                self._rows = await self._store.rows(SQL, now_us() - HOUR_US)
+                try:
+                    self._rows = await self._store.rows(SQL, now_us() - HOUR_US)
+                except Exception:
+                    # Which backends are up is to be seen also while the database is not.
+                    log.exception("the figures of the last hour are not known at the moment")
                 took = time.monotonic() - began
                 self._until = began + took + max(FRESH_SECONDS, 20 * took)
             return self._rows

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from infra.live import diary
 from infra.live.diary import Diary
 from infra.live.events import Hub
@@ -96,3 +98,14 @@ async def test_the_drain_switch_is_written_down_once(owner: Owner) -> None:
     for drain in (True, True, False):
         await owner.done("PATCH", "/admin/backends/one", {"drain": drain})
     assert await kinds(owner) == ["resumed", "draining"]
+
+
+async def test_backends_are_listed_also_while_the_database_does_not_answer(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(sql: str, *values: Any) -> Any:
+        raise OSError("the database is away")
+
+    monkeypatch.setattr(owner.gateway.store, "rows", away)
+    one, gone = (await owner.done("GET", "/admin/backends"))["data"]
+    assert (one["up"], gone["up"], one["last_hour"]["requests"]) == (True, False, 0)
