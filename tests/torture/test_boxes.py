@@ -221,6 +221,7 @@ async def test_streams_that_are_left_free_the_slots_of_a_real_llama_cpp(tmp_path
             )
             await found.nothing_held(2)
             await found.proved()
-            assert took < max(1, direct + 1)
+            # Of a hundred slots on two cores one step alone takes llama.cpp more than a second.
+            assert took < max(1, 2 * direct)
     finally:
         await asyncio.to_thread(llama.stop)
