@@ -17,7 +17,7 @@ from tests.standins.openai_backend import StandIn
 from tests.standins.served import Served, served
 
 FULL = os.environ.get("AETHERGATE_TORTURE") == "full"
-"""`make torture`: the numbers of issue 3; else a shrunk version of each."""
+"""`make torture`: the numbers that are promised; else a shrunk version of each."""
 Kind = Literal["sqlite", "sqlite-2", "postgres-2"]
 MANIFEST = """
 gateway: {{database: "{database}", drain: {drain}}}
@@ -29,9 +29,9 @@ models:
 endpoints:
   - {{routes: [POST /v1/chat/completions], function: functions.chat_completions}}
   - {{routes: [GET /health, GET /health/live, GET /health/ready], function: functions.health, access: open}}
-  - {{routes: [GET /admin/users, POST /admin/users, "GET /admin/users/{{id}}"], function: functions.admin_users,
-      access: admin}}
-  - {{routes: [POST /admin/keys], function: functions.admin_keys, access: admin}}
+  - {{routes: [GET /admin/users, POST /admin/users, "GET /admin/users/{{id}}", "PATCH /admin/users/{{id}}"],
+      function: functions.admin_users, access: admin}}
+  - {{routes: [POST /admin/keys, "DELETE /admin/keys/{{id}}"], function: functions.admin_keys, access: admin}}
   - {{routes: ["PATCH /admin/backends/{{name}}"], function: functions.admin_backends, access: admin}}
   - {{routes: [POST /admin/models], function: functions.admin_models, access: admin}}
 """
