@@ -19,6 +19,7 @@ def add(app: typer.Typer) -> None:
         "aethergate requests --status error --since 2026-11-01 --export errors.csv",
     )
     command(app, "Traffic", "requests", *examples)(requests)
+    command(app, "Traffic", "rebuild-figures", "aethergate rebuild-figures")(rebuild_figures)
 
 
 def requests(
@@ -91,3 +92,12 @@ def _one(row: dict[str, Any]) -> None:
         for each in row["cost"]
     ]
     output.table(("METER", "UNITS>", "PRICE>", "AMOUNT>"), lines, "nothing was charged")
+
+
+def rebuild_figures(json: Json = False, config: ConfigFile = None) -> None:
+    """Sum the request log up anew, in the running gateway or the next one; figures stay right meanwhile."""
+    found = ask(config, lambda admin: admin.rebuild_figures())
+    if json:
+        output.json(found)
+    else:
+        output.line("The sums are thrown away; a gateway that serves makes them anew, a day at a time.")
