@@ -136,8 +136,10 @@ class _Model:
         }
 
     async def _change(self) -> None:
+        await self._after()  # what is changed is what is there now, not what the page showed
         form = Form(self._desk, f"Change {self._name}")
         targets = self._row.get("targets") or []
+        weights = dict(zip(targets, self._row.get("weights") or [], strict=False))  # kept where a place stays
         with form.fields():
             fields = [place_field(str(target), places(self._backends)) for target in targets]
             more = place_field("", places(self._backends))
@@ -146,7 +148,8 @@ class _Model:
 
         def ask(api: Any) -> Any:
             wanted = [str(field.value) for field in (*fields, more) if field.value]
-            return api.put_model(self._name, wanted if wanted != targets else None, max_output=whole(most.value))
+            changed = [{"to": each, "weight": weights.get(each, 1)} for each in wanted] if wanted != targets else None
+            return api.put_model(self._name, changed, max_output=whole(most.value))
 
         if await form.sent(ask, "Save") is not None:
             ui.notify(f"{self._name} is changed.", type="positive")
