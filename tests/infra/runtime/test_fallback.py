@@ -161,3 +161,9 @@ async def test_the_owner_sets_a_fallback_and_a_wrong_one_is_refused_in_a_sentenc
     await down(gate, a)
     assert (await gate.post(PATH, await gate.key(), ASK)).json()["model"] == "free"
     assert json.loads((await put(fallback=None)).content)["fallback"] == "small", "null is what the file says"
+
+
+async def test_a_backend_that_its_owner_drains_is_replaced_too(gate: Running, a: StandIn) -> None:
+    gate.gateway.pool.drain({"a"})
+    answer = await gate.post(PATH, await gate.key(), ASK)
+    assert (answer.json()["model"], answer.headers["x-aethergate-fallback"]) == ("small", "small")
