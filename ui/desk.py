@@ -46,9 +46,10 @@ class Desk:
             raise self._leave()
         try:
             return await self.house.asked(question(asking))
-        except Refused as refused:
-            if refused.status == 401:
+        except Trouble as trouble:
+            if isinstance(trouble, Refused) and trouble.status == 401:
                 await self.house.close_session(self._session.id)
+            if self.house.client_of(self._session) is None:  # also of another question at the same time
                 raise self._leave() from None
             raise
 

@@ -126,6 +126,8 @@ class Door:
     @contextlib.contextmanager
     def _told(self, silent: str) -> Iterator[None]:
         """Failures of the connection, in a sentence."""
+        if self._http.is_closed:
+            raise Unreachable(f"the connection to {self._url} was closed here")
         try:
             yield
         except httpx.TimeoutException:

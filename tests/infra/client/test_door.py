@@ -67,3 +67,10 @@ async def test_the_key_travels_in_its_header_and_names_cannot_climb() -> None:
     assert seen[0].url.raw_path == b"/admin/users/%2E%2E%2Fkeys%3Fx%3D1%23y"
     assert json.loads(seen[1].content) == {"username": "zoë", "balance": "1.10"}
     assert seen[1].headers["idempotency-key"]
+
+
+async def test_a_client_that_was_closed_says_so() -> None:
+    admin = AdminClient("http://127.0.0.1:9", token="any")
+    await admin.close()
+    with pytest.raises(Unreachable, match="was closed here"):
+        await admin.users()
