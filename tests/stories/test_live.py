@@ -38,6 +38,7 @@ async def pair(tmp_path: Path, backend: StandIn, database: str) -> AsyncIterator
         yield found
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
 async def test_events_of_both_workers_arrive_once_and_the_stream_ends_with_the_drain(
     pair: Served, backend: StandIn
 ) -> None:
@@ -109,6 +110,7 @@ async def test_an_owner_sees_and_stops_the_requests_of_both_workers(pair: Served
         assert (await admin.live())["data"] == []
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
 async def test_one_function_and_the_whole_file_are_reloaded_in_both_workers(pair: Served) -> None:
     async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
         await admin.reload_endpoint("embeddings")
