@@ -11,6 +11,7 @@ the median of our ratio to each peer moves by less than 5 %.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ Table = dict[str, dict[str, list[Result]]]
 def main() -> int:
     """Measures and writes .bench/results."""
     asked = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that whatever was started is ended too
     placed(os.sched_getaffinity(0), asked.nice)
     if asked.memory:
         memory.watch(asked.memory)
