@@ -59,10 +59,16 @@ def _cell(value: Any) -> Any:
 
 
 def _row(line: Line) -> list[Any]:
-    shown = views.request(line)
-    amounts = {name: Amount(show_money(shown[f"{name}_nano"])) for name in ("charged", "refunded")}
-    times = {"created_at": moment(line.created_us), "finished_at": moment(line.finished_us)}
-    return [{**shown, **amounts, **times}[name] for name in _COLUMNS]
+    """In the order of _COLUMNS."""
+    first, last = line.first_byte_us, line.finished_us
+    return [
+        *(line.id, moment(line.created_us), moment(last), line.username, line.key_name, line.model, line.endpoint),
+        *(line.backend, line.stream, line.state, line.status, line.basis, line.input_tokens, line.output_tokens),
+        *(show_money(line.charged), show_money(line.refunded)),
+        None if first is None else max(0, first - line.created_us) // 1_000,
+        None if last is None else max(0, last - line.created_us) // 1_000,
+        *(line.error_code, line.error),
+    ]
 
 
 class Amount:

@@ -54,7 +54,6 @@ class Reader:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA query_only=ON")
         connection.execute("PRAGMA cache_size=-16384")  # 16 MB: sums walk through many pages
-        connection.execute("PRAGMA mmap_size=268435456")
         return connection
 
     async def close(self) -> None:
