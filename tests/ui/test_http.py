@@ -27,7 +27,7 @@ async def sign_in(browser: httpx.AsyncClient, key: str = ADMIN_KEY, target: str 
     return await browser.post("/sign-in", params={"next": target} if target else None, data={"key": key})
 
 
-@pytest.mark.parametrize("path", [page.path for page in PAGES])
+@pytest.mark.parametrize("path", [re.sub(r"{.*}", "one", page.path) for page in PAGES])
 async def test_every_page_sends_a_stranger_to_the_sign_in(browser: httpx.AsyncClient, path: str) -> None:
     answer = await browser.get(f"{path}?a=1")
     assert answer.status_code == 303
