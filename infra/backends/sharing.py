@@ -23,7 +23,8 @@ ASKS_PER_REQUEST = 40
 QUIET_SECONDS = 10.0
 """After a database that was away, and at the start, a process whose lease has run out is not yet taken for dead: it
 could not renew it either."""
-GRACE_US = 60 * SECOND_US
+GRACE_US, LONG_US = 60 * SECOND_US, 86_400 * SECOND_US
+"""At the start, and after an outage, however long it was."""
 
 
 class Sharing:
@@ -34,11 +35,12 @@ class Sharing:
         self._writer = writer
         self._told: set[str] = set()
         self._quiet_until = 0.0
+        self._grace_us = GRACE_US
 
     async def start(self) -> None:
         """Connects; raises what the driver raises."""
         await self._writer.start()
-        self.failed()
+        self._quiet_until = asyncio.get_running_loop().time() + QUIET_SECONDS
 
     async def stop(self) -> None:
         """Gives everything back and disconnects."""
@@ -58,12 +60,12 @@ class Sharing:
 
     def failed(self) -> None:
         """The database did not answer: what is held stays, more there is not."""
-        self._quiet_until = asyncio.get_running_loop().time() + QUIET_SECONDS
+        self._quiet_until, self._grace_us = asyncio.get_running_loop().time() + QUIET_SECONDS, LONG_US
 
     @property
     def grace_us(self) -> int:
         """How long after the end of its lease a process still counts."""
-        return GRACE_US if asyncio.get_running_loop().time() < self._quiet_until else 0
+        return self._grace_us if asyncio.get_running_loop().time() < self._quiet_until else 0
 
 
 class Holding:

@@ -79,6 +79,8 @@ async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> N
         if not gateway.alone and await gateway.ledger.clock.jumped():
             log.warning("the clock was set: until everybody has renewed, no lease tells who is dead")
             beats.quiet_until = count + QUIET_BEATS
+            if gateway.pool.sharing is not None:
+                gateway.pool.sharing.failed()
         if gateway.alone or count > beats.quiet_until:
             await gateway.ledger.recover(all_others=gateway.alone)
 
