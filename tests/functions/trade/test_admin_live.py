@@ -15,7 +15,7 @@ PATH = "/v1/chat/completions"
 
 async def until_live(owner: Owner, count: int, **wanted: Any) -> list[dict[str, Any]]:
     """The running requests, once so many of them are as wanted."""
-    for _ in range(300):
+    for _ in range(1_000):
         found = (await owner.done("GET", "/admin/live"))["data"]
         if len(found) == count and all(all(row[name] == v for name, v in wanted.items()) for row in found):
             return found  # type: ignore[no-any-return]
