@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := sh infra/deploy/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate torture bench screenshots check format clean
+.PHONY: help run test simulate torture screenshots bench check format clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -116,7 +116,7 @@ class Connection:
         if self._held or not (self._in_head or self._reading):
             data = (self._held + data).lstrip(b"\r\n")
             whole = b"\n\r\n" in data or b"\n\n" in data
-            self._held = b"" if whole else data
+            self._held = b"" if whole or not data[:1].isalpha() else data  # TLS on the plain port is refused at once
             if len(self._held) > self._config.h11_max_incomplete_size:
                 await self._refuse(431)
                 return

@@ -15,7 +15,7 @@ from tests.admin_cli.conftest import Shell
         (("add-user", "bob", "--balnce", "1"), "--balance"),
         (("requests", "--limit", "many"), "--limit"),
         (("add-user", "eve", "--balance", "ten"), "'ten' is not a number"),
-        (("top-up", "bob", "nan"), "not a number"),
+        (("top-up", "bob", "nan"), "'nan' is not a finite number"),
         (("add-model", "m", "ollama/m", "--price-in", "1,5"), "'1,5'"),
         (("set-price", "m"), "say a price"),
         (("set-price", "m", "--price", "input"), "METER=PRICE"),
