@@ -7,9 +7,9 @@ import asyncpg
 
 from infra.ledger import batch, failpoint
 from infra.ledger.books import Account, AuditRow, Books, EntryRow, RequestRow, columns, values
+from infra.ledger.connections import OwnPostgres
 from infra.ledger.operations import Operation, Renew, Result
 from infra.ledger.vault import LEASE_SECONDS
-from infra.store.database import Store
 
 
 def _arrays(row_type: type[Any]) -> str:
@@ -46,28 +46,8 @@ _SAVE_LEASE = (
 )
 
 
-class PostgresVault:
+class PostgresVault(OwnPostgres):
     """See `Vault`. Batches of holds and progress commit without waiting for the disk."""
-
-    impossible = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OverflowError, TypeError)
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._connection: asyncpg.Connection | None = None
-
-    async def open(self) -> None:
-        """Connects; again after a failure."""
-        await self.close()
-        self._connection = await self._store.connect_postgres()
-
-    async def close(self) -> None:
-        """Disconnects, at once where the server no longer answers."""
-        connection, self._connection = self._connection, None
-        if connection is not None and not connection.is_closed():
-            try:
-                await connection.close(timeout=2)
-            except (TimeoutError, OSError, asyncpg.PostgresError):
-                connection.terminate()
 
     async def commit(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]]:
         """See `Vault.commit`; raises asyncpg.PostgresError, OSError."""

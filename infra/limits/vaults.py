@@ -1,14 +1,11 @@
 """The windows that several processes share, in SQLite and in PostgreSQL."""
 
-import asyncio
 import sqlite3
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-import asyncpg
-
+from infra.ledger.connections import CountingSqlite, OwnPostgres
 from infra.limits.shared import Amend, Counts, Leave, Take, Taken, decide
 from infra.limits.windows import Full, Want
 from infra.store.clock import SECOND_US, now_us
@@ -37,52 +34,16 @@ def _until(now: int, want: Want) -> int:
     return now + want.rate.seconds * SECOND_US
 
 
-class SqliteWindows:
-    """See `infra.ledger.vault.Vault`. For several workers on one file; nothing here must reach the disk."""
-
-    impossible = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError, TypeError)
+class SqliteWindows(CountingSqlite):
+    """See `infra.ledger.vault.Vault`."""
 
     def __init__(self, path: str, instance: str) -> None:
-        self._path, self._instance = path, instance
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="windows")
-        self._connection: sqlite3.Connection | None = None
+        super().__init__(path, "windows")
+        self._instance = instance
 
-    async def open(self) -> None:
-        """Connects; again after a failure."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
-
-    def _open(self) -> None:
-        self._close()
-        self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None)
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-
-    async def close(self) -> None:
-        """Disconnects and ends the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    async def commit(self, operations: Sequence[Operation]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
-        """See `Vault.commit`; raises sqlite3.Error."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, operations), {}
-
-    def _commit(self, operations: Sequence[Operation]) -> list[Any]:
-        connection = self._connection
-        if connection is None:
-            raise sqlite3.OperationalError("not connected")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            counts = self._count(connection, operations)
-            results = [self._one(connection, operation, counts) for operation in operations]
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-        return results
+    def _apply(self, connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[Any]:
+        counts = self._count(connection, operations)
+        return [self._one(connection, operation, counts) for operation in operations]
 
     def _count(self, connection: sqlite3.Connection, operations: Sequence[Operation]) -> Counts:
         windows, places = _names(operations)
@@ -128,28 +89,12 @@ class SqliteWindows:
         return answer
 
 
-class PostgresWindows:
+class PostgresWindows(OwnPostgres):
     """See `infra.ledger.vault.Vault`. Advisory locks on the names, taken in one order, serialise who counts in them."""
 
-    impossible = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OverflowError, TypeError)
-
     def __init__(self, store: Store, instance: str) -> None:
-        self._store, self._instance = store, instance
-        self._connection: asyncpg.Connection | None = None
-
-    async def open(self) -> None:
-        """Connects; again after a failure."""
-        await self.close()
-        self._connection = await self._store.connect_postgres()
-
-    async def close(self) -> None:
-        """Disconnects, at once where the server no longer answers."""
-        connection, self._connection = self._connection, None
-        if connection is not None and not connection.is_closed():
-            try:
-                await connection.close(timeout=2)
-            except (TimeoutError, OSError, asyncpg.PostgresError):
-                connection.terminate()
+        super().__init__(store)
+        self._instance = instance
 
     async def commit(self, operations: Sequence[Operation]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
         """See `Vault.commit`; raises asyncpg.PostgresError, OSError."""

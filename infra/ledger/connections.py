@@ -1,0 +1,87 @@
+"""The connections of their own that vaults have, beside Tortoise's: opened anew after a failure."""
+
+import asyncio
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import asyncpg
+
+from infra.store.database import Store
+
+
+class CountingSqlite(ABC):
+    """For counts that several workers on one file share: nothing here must reach the disk."""
+
+    impossible = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError, TypeError)
+
+    def __init__(self, path: str, thread: str) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=thread)
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Connects; again after a failure."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
+
+    def _open(self) -> None:
+        self._close()
+        self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None)
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+
+    async def close(self) -> None:
+        """Disconnects and ends the thread."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def commit(self, operations: Sequence[Any]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
+        """See `Vault.commit`; raises sqlite3.Error."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, operations), {}
+
+    def _commit(self, operations: Sequence[Any]) -> list[Any]:
+        connection = self._connection
+        if connection is None:
+            raise sqlite3.OperationalError("not connected")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            results = self._apply(connection, operations)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        return results
+
+    @abstractmethod
+    def _apply(self, connection: sqlite3.Connection, operations: Sequence[Any]) -> list[Any]:
+        """What a batch does, inside its transaction, in the connection's thread."""
+
+
+class OwnPostgres:
+    """A connection outside the pool."""
+
+    impossible = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OverflowError, TypeError)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._connection: asyncpg.Connection | None = None
+
+    async def open(self) -> None:
+        """Connects; again after a failure."""
+        await self.close()
+        self._connection = await self._store.connect_postgres()
+
+    async def close(self) -> None:
+        """Disconnects, at once where the server no longer answers."""
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            try:
+                await connection.close(timeout=2)
+            except (TimeoutError, OSError, asyncpg.PostgresError):
+                connection.terminate()
