@@ -1,12 +1,13 @@
 """The figures of this process, for Prometheus. Money is in nano-units, so that no figure is ever rounded."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from infra.ledger.books import RequestRow
 from infra.ledger.operations import Billed
@@ -25,6 +26,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._children: dict[tuple[Any, ...], Any] = {}
         self._answers = self._counter("answers", "Answers by endpoint and status", "endpoint", "status")
         self._seconds = self._histogram("seconds", "Seconds per request", "endpoint")
@@ -33,6 +35,7 @@ class Telemetry:
         self._charged = self._counter("charged_nano", "Nano-units charged", "model", "basis")
         self._shortfall = self._counter("shortfall_nano", "Nano-units that no balance was left for", "model")
         self._in_flight = self._gauge("in_flight", "Requests being answered")
+        self._tasks = self._gauge("tasks", "Tasks of the event loop")
         self._ledger_waiting = self._gauge("ledger_waiting", "Operations that wait for a commit")
         self._ledger_healthy = self._gauge("ledger_healthy", "1 while the last commit succeeded")
         self._backend_up = self._gauge("backend_up", "1 where the backend answers", "backend")
@@ -113,6 +116,7 @@ class Telemetry:
 
     def page(self, gateway: "Gateway") -> bytes:
         """The figures in Prometheus's text format."""
+        self._tasks.set(len(asyncio.all_tasks()))
         self._ledger_waiting.set(gateway.ledger.writer.depth)
         self._ledger_healthy.set(gateway.ledger.writer.healthy)
         for state in gateway.pool.states():

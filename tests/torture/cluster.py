@@ -34,6 +34,7 @@ endpoints:
   - {{routes: [POST /admin/keys, "DELETE /admin/keys/{{id}}"], function: functions.admin_keys, access: admin}}
   - {{routes: ["PATCH /admin/backends/{{name}}"], function: functions.admin_backends, access: admin}}
   - {{routes: [POST /admin/models], function: functions.admin_models, access: admin}}
+  - {{routes: [GET /metrics], function: functions.metrics, access: admin}}
 """
 
 
@@ -69,12 +70,13 @@ class Cluster:
                 folder, self.backend.url, *words, database=self.database, manifest=self.manifest, environ=environ or {}
             )
         )
-        serving = asyncio.create_task(gate.event("serving", 2 if words else 1))
+        serving = asyncio.create_task(gate.event("serving", 2 if words else 1, seconds=120))
         ended = asyncio.create_task(gate.process.wait())
-        await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED, timeout=120)
-        for task in (serving, ended):
+        done, pending = await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
             task.cancel()
-        assert gate.process.returncode is not None or (serving.done() and not serving.cancelled()), gate.said
+        if serving in done and gate.process.returncode is None:
+            assert serving.exception() is None, f"not serving after 120 s: {gate.said} {gate.lines[-3:]}"
         return gate
 
     def urls(self) -> list[str]:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from infra.config.urls import database_url
 from infra.ledger import audit
@@ -16,6 +18,7 @@ from infra.store.clock import now_us
 from infra.store.database import Store
 from infra.store.models import Entry
 from tests.infra.ledger.test_outage import Outage
+from tests.standins.running import ADMIN_KEY
 from tests.torture.cluster import FULL, Cluster
 from tests.torture.load import CHAT, PATH, Load, new_key
 
@@ -36,30 +39,63 @@ ENDINGS: list[dict[str, Any]] = [
     {"pieces": 6, "delay": 0.01},
 ]
 
+OWNED = {
+    "in_flight": "aethergate_in_flight",
+    "busy": "aethergate_backend_busy",
+    "queued": "aethergate_backend_queued",
+    "tasks": "aethergate_tasks",
+    "files": "process_open_fds",
+}
+
 
 async def test_ten_thousand_mixed_endings_leave_nothing_held(gates: Cluster) -> None:
     count = 10_000 if FULL else 300
     gates.backend.script(pieces=4)
     await gates.start()
     load = Load(gates, await new_key(gates), width=0)
-    left = iter(range(count))
     ends: Counter[str] = Counter()
 
-    async def client() -> None:
+    async def client(left: Iterator[int]) -> None:
         async with httpx.AsyncClient(timeout=30) as http:
             for _ in left:
                 gates.backend.once(**gates.random.choice(ENDINGS))
                 ends[await load.one(http, gates.random.choice(gates.urls()))] += 1
 
-    await asyncio.gather(*(client() for _ in range(32)))
+    async def clients(count: int) -> None:
+        left = iter(range(count))
+        await asyncio.gather(*(client(left) for _ in range(32)))
+
+    await clients(100)  # connections to backend and database are made once
+    before = await _owned(gates)
+    await clients(count)
     await gates.resolved(2)
     await gates.proved()
-    print(f"\n{gates.kind}: {dict(ends)}")
+    after = await _owned(gates)
+    print(f"\n{gates.kind}: {dict(ends)}; before {before}, after {after}")
+    assert after["queued"] == after["busy"] == 0
+    assert after["in_flight"] == 1  # this question
+    assert after["tasks"] <= before["tasks"] and after["files"] <= before["files"]
     assert not {"402", "401", "429"} & set(ends)  # the account has money for all of them, as the audit says
     rows, seen = await gates.rows(), {found.headers["x-request-id"]: found for found in gates.backend.seen}
     for id in load.whole:
         assert rows[id]["state"] in ("SETTLED", "VOID") and rows[id]["output_tokens"] <= 64
         assert seen[id].state != "died", f"a false end: {rows[id]}"
+
+
+async def _owned(gates: Cluster) -> dict[str, int]:
+    """What the processes have when they have nothing to do: of each figure the most that one of them tells within 3 s,
+    when connections that were closed are noticed."""
+    await asyncio.sleep(3)
+    found: dict[str, int] = {}
+    for url in gates.urls() * 8:  # workers take turns at one address
+        async with httpx.AsyncClient(headers={"x-admin-key": ADMIN_KEY}) as http:
+            page = (await http.get(url + "/metrics")).text
+        told = {
+            family.name: family.samples[0].value for family in text_string_to_metric_families(page) if family.samples
+        }
+        for name, metric in OWNED.items():
+            found[name] = max(found.get(name, 0), int(told[metric]))
+    return found
 
 
 async def test_one_account_and_everybody_at_once(gates: Cluster) -> None:
