@@ -113,8 +113,15 @@ def direct(place: Place) -> Peer:
     return Peer("direct", place.backend)
 
 
-def aethergate(place: Place, name: str = "aethergate", database: str | None = None, more: tuple[str, ...] = ()) -> Peer:
-    """Billing on, durable, with limits, journal and log: as `aethergate serve` starts it."""
+def aethergate(
+    place: Place,
+    name: str = "aethergate",
+    database: str | None = None,
+    more: tuple[str, ...] = (),
+    server: str | None = None,
+) -> Peer:
+    """Billing on, durable, with limits, journal and log: as `aethergate serve` starts it; or its app on another
+    server."""
     folder, port = place.folder / name, free_port()
     folder.mkdir(parents=True, exist_ok=True)
     yaml = GATEWAY_YAML.format(database=database or f"sqlite:///{folder}/aethergate.db", backend=place.backend)
@@ -122,6 +129,9 @@ def aethergate(place: Place, name: str = "aethergate", database: str | None = No
     env = {"MASTER_API_KEY": ADMIN, "SECRET_KEY": "bench-secret-key-0123456789abcdef", "PYTHONPATH": str(ROOT)}
     env["AETHERGATE_CONFIG"] = str(folder / "gateway.yaml")
     command = [sys.executable, "-m", "admin_cli", "serve", "--port", str(port), *more]
+    if server is not None:
+        command = [sys.executable, "-m", "tests.bench.other_server", server, str(port)]
+        env["PYTHONPATH"] = f"{ROOT}:{place.venv.parent / 'servers'}"
     cores = place.under_test | place.load if more else place.under_test
     running = place.start(name, command, env, cores)
     seconds = running.wait_for(f"http://127.0.0.1:{port}/health/ready")
@@ -151,6 +161,22 @@ def aethergate_postgres(place: Place) -> Peer:
 def aethergate_two(place: Place) -> Peer:
     """Two workers on both cores, beside the load."""
     return aethergate(place, "aethergate-2-workers", None, ("--workers", "2"))
+
+
+def aethergate_uvicorn(place: Place) -> Peer:
+    """The app on uvicorn, which the control room's NiceGUI brings along."""
+    return aethergate(place, "aethergate-uvicorn", server="uvicorn")
+
+
+def aethergate_granian(place: Place) -> Peer:
+    """The app on granian, installed beside the bench's venv."""
+    folder = place.venv.parent / "servers"
+    if not (folder / "granian").exists():
+        pip = [sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), "granian"]
+        done = subprocess.run(pip, capture_output=True, text=True)
+        if done.returncode:
+            raise Missing(f"granian: {(done.stderr.strip().splitlines() or ['pip failed'])[-1][:200]}")
+    return aethergate(place, "aethergate-granian", server="granian")
 
 
 def litellm(place: Place) -> Peer:
@@ -204,6 +230,8 @@ PEERS: dict[str, Callable[[Place], Peer]] = {
     "aethergate-2-workers": aethergate_two,
     "litellm": litellm,
 }
+OTHER_SERVERS = {"aethergate-uvicorn": aethergate_uvicorn, "aethergate-granian": aethergate_granian}
+"""Measured where `--only` names them."""
 FROM_REGISTRY = ("litellm[proxy]", "sglang-router")
 
 
