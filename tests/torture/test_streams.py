@@ -67,6 +67,24 @@ async def test_streams_that_the_client_cuts(gates: Cluster) -> None:
     await gates.proved()
 
 
+async def test_a_backend_that_dies_is_billed_as_far_as_it_came(gates: Cluster) -> None:
+    total, after, each = 9, (0, 1, 5, 8), 5 if FULL else 1
+    ways: list[dict[str, Any]] = [{"die_after": k, "reset": reset} for k in after for reset in (False, True)] * each
+    await gates.start()
+    key = await new_key(gates)
+    for number, way in enumerate(ways):
+        gates.backend.script(pieces=total, delay=0.01, **way)
+        id, pieces, last, _ = await pieces_of(gates.urls()[number % len(gates.urls())], key)
+        await gates.resolved(2)
+        row, told = (await gates.rows())[id], json.loads(last.removeprefix("data: "))
+        assert told["error"]["code"] == "backend_error" and pieces == way["die_after"]
+        assert row["output_tokens"] == pieces
+        # No usage came, so that the prompt is counted by the gateway.
+        assert row["charged"] == (row["input_tokens"] * 1_000 + pieces * 2_000 if pieces else 0)
+        assert (row["state"], row["basis"]) == (("SETTLED", "partial") if pieces else ("VOID", None))
+    await gates.proved()
+
+
 async def test_sigterm_cuts_no_stream(gates: Cluster) -> None:
     count = 100 if FULL else 24
     gates.backend.script(pieces=40, delay=0.05)
@@ -157,7 +175,7 @@ async def test_a_rolling_restart_fails_no_request(gates: Cluster) -> None:
 
 async def test_a_price_that_changes_in_mid_stream_is_for_later_requests(gates: Cluster) -> None:
     count = 100 if FULL else 20
-    gates.backend.script(pieces=20, delay=0.02)
+    gates.backend.script(pieces=20, delay=0.2)  # long enough that all of them run at once
     await gates.start()
     key, url = await new_key(gates), gates.urls()[0]
     streams = [asyncio.create_task(pieces_of(url, key)) for _ in range(count)]
