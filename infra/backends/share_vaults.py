@@ -67,19 +67,11 @@ class PostgresShares(OwnPostgres):
 
     async def commit(self, operations: Sequence[Operation]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
         """See `Vault.commit`; raises asyncpg.PostgresError, OSError."""
-        if self._connection is None:
-            raise ConnectionError("not connected")
-        connection = self._connection
-        reported = sorted({operation.backend for operation in operations if isinstance(operation, Report)})
-        async with connection.transaction():
-            await connection.execute("SET LOCAL synchronous_commit = off")
+        reported = {operation.backend for operation in operations if isinstance(operation, Report)}
+        locks = [f"slots of {backend}" for backend in reported]
+        async with self.transaction(durable=False, locks=locks) as connection:
             now = 0
             if reported:
-                await connection.execute(
-                    "SELECT pg_advisory_xact_lock(hash) FROM (SELECT DISTINCT hashtextextended(name, 11) AS hash"
-                    " FROM unnest($1::text[]) AS name ORDER BY 1) AS locks",
-                    reported,
-                )
                 now = await connection.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
             results = [await self._one(connection, operation, now) for operation in operations]
         return results, {}

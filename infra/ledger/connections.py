@@ -1,10 +1,12 @@
 """The connections of their own that vaults have, beside Tortoise's: opened anew after a failure."""
 
 import asyncio
+import hashlib
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -77,6 +79,24 @@ class OwnPostgres:
         await self.close()
         self._connection = await self._store.connect_postgres()
 
+    @asynccontextmanager
+    async def transaction(self, *, durable: bool, locks: Iterable[str] = ()) -> "AsyncIterator[asyncpg.Connection]":
+        """One transaction, begun in one round trip with its locks on these names, in their order; `durable`: the commit
+        waits for the disk."""
+        connection = self._connection
+        if connection is None:
+            raise ConnectionError("not connected")
+        begin = ["BEGIN"] if durable else ["BEGIN", "SET LOCAL synchronous_commit = off"]
+        begin += [f"SELECT pg_advisory_xact_lock({key})" for key in sorted({_key(name) for name in locks})]
+        await connection.execute("; ".join(begin))
+        try:
+            yield connection
+        except BaseException:
+            if not connection.is_closed():
+                await connection.execute("ROLLBACK")
+            raise
+        await connection.execute("COMMIT")
+
     async def close(self) -> None:
         """Disconnects, at once where the server no longer answers."""
         connection, self._connection = self._connection, None
@@ -85,3 +105,8 @@ class OwnPostgres:
                 await connection.close(timeout=2)
             except (TimeoutError, OSError, asyncpg.PostgresError):
                 connection.terminate()
+
+
+def _key(name: str) -> int:
+    """What PostgreSQL's advisory locks know of a name: 64 bits."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)

@@ -8,12 +8,12 @@ tokens and concurrency with the hold (docs/design.md, Configuration). A refusal 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from infra.config.objects import Limits
 from infra.errors import RateLimited
 from infra.limits import headers
 from infra.limits.windows import Counting, Full, Place, Want, Windows
-from infra.store.ids import new
 from infra.units import Rate
 
 
@@ -44,12 +44,11 @@ class Ticket:
 
     def __init__(self, windows: Counting) -> None:
         self._windows = windows
-        self._id = new("take")
         self._requests: list[tuple[Subject, str, Rate]] = []
         self._tokens: list[tuple[Subject, str, Rate]] = []
         self._places: list[tuple[Subject, Place]] = []
-        self._reserved: tuple[int, int] | None = None
-        """The instant and the tokens counted there."""
+        self._reserved: tuple[Any, int] | None = None
+        """Where (see `Counting.take`) and how many tokens were counted."""
         self._inside = False
         self._names: set[str] = set()
 
@@ -63,7 +62,7 @@ class Ticket:
             raise ValueError(f"a subject came twice or too late: {names}")
         requests = [(each, f"{each.name} requests", each.limits.requests) for each in subjects if each.limits.requests]
         before, self._requests = self._requests, self._requests + requests
-        taken = await self._windows.take([Want(window, rate, 1) for _, window, rate in requests], (), new("take"))
+        taken = await self._windows.take([Want(window, rate, 1) for _, window, rate in requests], ())
         if isinstance(taken, Full):
             refusal, self._requests = self._refusal(taken), before
             raise refusal
@@ -82,7 +81,7 @@ class Ticket:
         if self._reserved is not None:
             raise RuntimeError("this ticket has reserved already")
         wants = [Want(window, rate, tokens) for _, window, rate in self._tokens]
-        taken = await self._windows.take(wants, [place for _, place in self._places], self._id)
+        taken = await self._windows.take(wants, [place for _, place in self._places])
         if isinstance(taken, Full):
             raise self._refusal(taken)
         self._reserved, self._inside = (taken, tokens), True
@@ -93,14 +92,14 @@ class Ticket:
             return
         at, before = self._reserved
         for _, window, _ in self._tokens:
-            self._windows.amend(window, at, tokens - before, self._id)
+            self._windows.amend(window, at, tokens - before)
         self._reserved = (at, tokens)
 
     def release(self) -> None:
         """Give the places back. Idempotent; also right for a ticket that never reserved."""
         if self._inside:
             self._inside = False
-            self._windows.leave([place.name for _, place in self._places], self._id)
+            self._windows.leave([place.name for _, place in self._places])
 
     def headers(self) -> dict[str, str]:
         """x-ratelimit-{limit,remaining,reset}-{requests,tokens} as they stand now."""

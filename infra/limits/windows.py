@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol
 
 from infra.limits.log import NANOSECONDS, Log
 from infra.units import Rate
@@ -56,17 +56,17 @@ class Level:
 
 
 class Counting(Protocol):
-    """A store of counts. `id` names the ticket that takes, so that a shared store can find what was its."""
+    """A store of counts."""
 
-    async def take(self, wants: Sequence[Want], places: Sequence[Place], id: str) -> int | Full:
-        """All of it or nothing. Returns the instant at which it was counted, which `amend` needs."""
+    async def take(self, wants: Sequence[Want], places: Sequence[Place]) -> Any | Full:
+        """All of it or nothing. Returns where it was counted, which `amend` needs."""
         ...
 
-    def amend(self, window: str, at: int, delta: int, id: str) -> None:
-        """Correct what `id` took at the instant `at` by `delta`."""
+    def amend(self, window: str, at: Any, delta: int) -> None:
+        """Correct what was taken there by `delta`."""
         ...
 
-    def leave(self, places: Iterable[str], id: str) -> None:
+    def leave(self, places: Iterable[str]) -> None:
         """Give places back."""
         ...
 
@@ -83,7 +83,7 @@ class Windows:
         self._logs: OrderedDict[str, Log] = OrderedDict()
         self._places: dict[str, int] = {}
 
-    async def take(self, wants: Sequence[Want], places: Sequence[Place] = (), id: str = "") -> int | Full:
+    async def take(self, wants: Sequence[Want], places: Sequence[Place] = ()) -> int | Full:
         """See `Counting`; here nobody waits."""
         return self.take_now(wants, places)
 
@@ -103,12 +103,12 @@ class Windows:
             self._places[place.name] = self._places.get(place.name, 0) + 1
         return now
 
-    def amend(self, window: str, at: int, delta: int, id: str = "") -> None:
+    def amend(self, window: str, at: int, delta: int) -> None:
         """Correct what was taken at the instant `at` by `delta`."""
         if log := self._logs.get(window):
             log.amend(at, delta)
 
-    def leave(self, places: Iterable[str], id: str = "") -> None:
+    def leave(self, places: Iterable[str]) -> None:
         """Give places back."""
         for name in places:
             left = self._places[name] - 1

@@ -26,8 +26,9 @@ from infra.identity.identity import Identity
 from infra.journal.journal import Journal
 from infra.ledger.ledger import Ledger
 from infra.ledger.writer import Writer
+from infra.limits.batch import Amend, Leave
 from infra.limits.limiter import Limiter
-from infra.limits.shared import Amend, Leave, SharedWindows
+from infra.limits.shared import SharedWindows
 from infra.limits.vaults import windows_vault
 from infra.live.live import Live
 from infra.live.told import Told
@@ -63,7 +64,7 @@ class Gateway:
         self.alone = self.store.dialect == "sqlite" if alone is None else alone
         """Whether this process has its database for itself; else limits are counted in the database."""
         self.limiter = Limiter()
-        self._windows: Writer | None = None
+        self._windows: SharedWindows | None = None
         self.pool = Pool(manifest.backends)
         self.telemetry = Telemetry()
         self.functions: list[Function] = []
@@ -126,9 +127,10 @@ class Gateway:
         )
 
     async def _share_limits(self) -> None:
-        self._windows = Writer(windows_vault(self.store, self.ledger.instance), lambda _: None, kept=(Amend, Leave))
+        writer = Writer(windows_vault(self.store, self.ledger.instance), lambda _: None, kept=(Amend, Leave))
+        self._windows = SharedWindows(writer)
         await self._windows.start()
-        self.limiter = Limiter(windows=SharedWindows(self._windows))
+        self.limiter = Limiter(windows=self._windows)
 
     async def _share_slots(self) -> None:
         writer = Writer(share_vault(self.store, self.ledger.instance), lambda _: None, dropped=(Report,))
