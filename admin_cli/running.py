@@ -77,7 +77,7 @@ def serve_workers(prepared: Prepared, host: str, port: int, only: str | None, wo
         if database.dialect == "sqlite":
             _say_why_one()
             run(resolve_the_dead(database))
-        run(Workers(_again(prepared, host, only), listening, workers, lock).run())
+        run(Workers(_again(prepared, host, only), listening, workers, database, lock).run())
 
 
 def _say_why_one() -> None:

@@ -27,7 +27,8 @@ from infra.store.ids import new
 
 log = logging.getLogger("aethergate.workers")
 RESPAWN_SECONDS = 1.0
-READY = b"ready\n"
+READY = b"ready "
+"""What a worker says once it serves; its instance follows."""
 
 
 class WorkersFailed(Exception):
@@ -38,8 +39,14 @@ class Workers:
     """`command` starts one worker, with `--fd N` after it; `lock` is that of a SQLite file, held."""
 
     def __init__(
-        self, command: Sequence[str], listening: socket.socket, count: int, lock: DatabaseLock | None = None
+        self,
+        command: Sequence[str],
+        listening: socket.socket,
+        count: int,
+        database: DatabaseUrl,
+        lock: DatabaseLock | None = None,
     ) -> None:
+        self._database = database
         self._listening = listening
         self._command = [*command, "--fd", str(listening.fileno())]
         self._fds = [listening.fileno(), *([lock.fileno()] if lock is not None else [])]
@@ -83,15 +90,26 @@ class Workers:
         log.info("a worker starts", extra={"worker": number, "pid": child.pid})
         if self._stopping.is_set():
             _send(child, signal.SIGTERM)
+        instance = None
         try:
             assert child.stdout is not None
             async for line in child.stdout:
-                if line == READY:
-                    self._was_ready = True
+                if line.startswith(READY):
+                    self._was_ready, instance = True, line.removeprefix(READY).decode().strip()
                     log.info("a worker serves", extra={"worker": number, "pid": child.pid})
-            return await child.wait()
+            code = await child.wait()
         finally:
             self._children.discard(child)
+        if code != 0 and instance is not None:
+            await self._end_lease(instance)
+        return code
+
+    async def _end_lease(self, instance: str) -> None:
+        """We saw it die: nobody need wait until its lease runs out to free what it held."""
+        try:
+            await asyncio.wait_for(end_lease(self._database, instance), RESPAWN_SECONDS)
+        except Exception as error:  # noqa: BLE001 - the database's drivers raise what they like, and the lease runs out
+            log.warning("the lease of the dead worker runs on: %s: %s", type(error).__name__, error)
 
     def _stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         self._stopping.set()
@@ -119,6 +137,16 @@ class Workers:
                 loop.remove_signal_handler(number)
 
 
+async def end_lease(database: DatabaseUrl, instance: str) -> None:
+    """Whoever looks for the dead next finds this one. Raises what the database's driver raises."""
+    store = Store(database)
+    await store.open()
+    try:
+        await store.rows("UPDATE instances SET lease_until_us = 0 WHERE id = ?", instance)
+    finally:
+        await store.close()
+
+
 async def resolve_the_dead(database: DatabaseUrl) -> None:
     """With a SQLite file's lock in hand and no worker yet, whatever is open is a dead process's: it is resolved now,
     not when its lease runs out. Raises SchemaTooNew, OSError, sqlite3.Error."""
@@ -144,8 +172,8 @@ def _send(child: asyncio.subprocess.Process, number: signal.Signals) -> None:
 def worker(stop: Stop) -> Ready:
     """What a worker does beside serving: says that it serves, and drains when its parent is gone."""
 
-    async def ready(_: Gateway, __: str) -> None:
-        sys.stdout.buffer.write(READY)
+    async def ready(gateway: Gateway, _: str) -> None:
+        sys.stdout.buffer.write(READY + gateway.ledger.instance.encode() + b"\n")
         sys.stdout.flush()
         await until_end_of_input()
         stop.ask()

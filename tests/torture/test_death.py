@@ -10,6 +10,7 @@ import pytest
 
 from infra.config.urls import database_url
 from infra.ledger.failpoint import NAMES, VARIABLE
+from tests.standins.served import until
 from tests.torture.cluster import FULL, Cluster
 from tests.torture.load import Load, compare, new_key
 
@@ -54,6 +55,7 @@ async def test_every_named_place_to_die_at(gates: Cluster, name: str) -> None:
         await gates.start({VARIABLE: f"{name}:{1 if 'spool' in name else 10 + 7 * round}"})
         await asyncio.sleep(0.5)
         if "spool" in name:
+            await until(lambda: gates.backend.running >= 5)  # there must be bills to spool
             await _outage(gates)
         assert await _died(gates), f"nobody came to {name}"
         await gates.kill_all()

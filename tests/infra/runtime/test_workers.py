@@ -1,6 +1,7 @@
 """Several workers on one socket and a real PostgreSQL: they share the load, are replaced, and drain together."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -53,6 +54,35 @@ async def test_a_worker_that_is_killed_is_replaced_within_two_seconds_of_its_dea
     assert await pair.ended() == 0
     assert _gone(second)
     assert _gone(replaced)
+
+
+async def test_what_a_killed_worker_held_does_not_wait_for_its_lease(pair: Served, backend: StandIn) -> None:
+    key = await pair.key()
+    await asyncio.sleep(8)  # a process that is new declares nobody dead before
+    backend.script(pieces=3, hang_after=2)
+    streams = [asyncio.create_task(_broken(pair, key)) for _ in range(8)]
+    await until(lambda: backend.running == 8)
+    async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
+        each = (await admin.user("ada"))["held_nano"] // 8
+    for worker in (await pair.event("a worker serves", 2))[:2]:  # one of them may have got none of the streams
+        os.kill(worker["pid"], signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        if broken := sum(stream.done() for stream in streams):
+            break
+    async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
+        async with asyncio.timeout(8):  # the lease would last 15 s, and then it would be looked for
+            while (await admin.user("ada"))["held_nano"] > (8 - broken) * each:
+                await asyncio.sleep(0.1)
+    for stream in streams:
+        stream.cancel()
+    await asyncio.wait(streams)
+
+
+async def _broken(pair: Served, key: str) -> None:
+    async with pair.chat(key) as response:
+        with contextlib.suppress(httpx.HTTPError):
+            async for _ in response.aiter_lines():
+                pass
 
 
 async def test_sigterm_lets_the_streams_of_all_workers_finish(pair: Served, backend: StandIn) -> None:
