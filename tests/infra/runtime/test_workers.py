@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from infra.client import AdminClient
+from tests.infra.store import safes
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import ADMIN_KEY
 from tests.standins.served import Served, served, until
@@ -56,22 +57,21 @@ async def test_a_worker_that_is_killed_is_replaced_within_two_seconds_of_its_dea
     assert _gone(replaced)
 
 
-async def test_what_a_killed_worker_held_does_not_wait_for_its_lease(pair: Served, backend: StandIn) -> None:
+async def test_what_a_killed_worker_held_does_not_wait_for_its_lease(
+    pair: Served, backend: StandIn, postgres_url: str
+) -> None:
     key = await pair.key()
     await asyncio.sleep(8)  # a process that is new declares nobody dead before
     backend.script(pieces=3, hang_after=2)
-    streams = [asyncio.create_task(_broken(pair, key)) for _ in range(8)]
-    await until(lambda: backend.running == 8)
-    async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
-        each = (await admin.user("ada"))["held_nano"] // 8
-    for worker in (await pair.event("a worker serves", 2))[:2]:  # one of them may have got none of the streams
-        os.kill(worker["pid"], signal.SIGKILL)
-        await asyncio.sleep(0.5)
-        if broken := sum(stream.done() for stream in streams):
-            break
-    async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
+    streams: list[asyncio.Task[None]] = []
+    async with safes.opened(postgres_url) as store:
+        held = "SELECT instance FROM requests WHERE state IN ('HELD', 'STREAMING')"
+        while len({row["instance"] for row in await store.rows(held)}) < 2:  # each of them has some
+            streams.append(asyncio.create_task(_broken(pair, key)))
+            await until(lambda: backend.running == len(streams))
+        os.kill((await pair.event("a worker serves", 2))[0]["pid"], signal.SIGKILL)
         async with asyncio.timeout(8):  # the lease would last 15 s, and then it would be looked for
-            while (await admin.user("ada"))["held_nano"] > (8 - broken) * each:
+            while len({row["instance"] for row in await store.rows(held)}) > 1:
                 await asyncio.sleep(0.1)
     for stream in streams:
         stream.cancel()
