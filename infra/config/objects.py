@@ -52,6 +52,14 @@ class Deadlines:
     """How long a client may take nothing before it is cut."""
 
 
+@dataclass(frozen=True, slots=True)
+class RequestDeadlines:
+    """Seconds that a client gets to send a request: the headers from their first byte, then the body."""
+
+    headers: float = 15.0
+    body: float = 1 * MINUTES
+
+
 FOREVER = -1.0
 """A model stays loaded until Ollama ends."""
 
@@ -180,6 +188,7 @@ class GatewaySettings:
     database: str = "sqlite:///./aethergate.db"
     drain: float = 10 * MINUTES
     """Seconds that running requests get at shutdown."""
+    deadlines: RequestDeadlines = field(default_factory=RequestDeadlines)
     trusted_proxies: tuple[str, ...] = ()
     """Networks whose X-Forwarded-For is believed."""
     journal: JournalSettings = field(default_factory=JournalSettings)

@@ -12,12 +12,14 @@ from infra.config.meters import METERS
 from infra.config.objects import (
     FOREVER,
     Backend,
+    Deadlines,
     Endpoint,
     GatewaySettings,
     Limits,
     Manifest,
     Model,
     OllamaOptions,
+    RequestDeadlines,
     Target,
 )
 from infra.config.urls import database_url
@@ -25,7 +27,9 @@ from infra.metering.price import PriceList
 from infra.units import Rate, show_factor, show_money, show_price
 
 _EMBEDDED = ("start", "model_file", "context")
-_DURATIONS = ("drain", "keep", "wait", "time", "connect", "first_byte", "first_byte_loaded", "idle", "total", "client")
+_DURATIONS = ("drain", "keep", "wait", "time")
+_DEADLINES = (Deadlines, RequestDeadlines)
+"""All of their values are durations."""
 _SPANS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -121,7 +125,7 @@ def _plain(thing: Any) -> dict[str, Any]:
         value = getattr(thing, each.name)
         if isinstance(thing, Limits | OllamaOptions) and value is None:
             continue
-        found[each.name] = _value(each.name, value)
+        found[each.name] = show_span(value) if isinstance(thing, _DEADLINES) else _value(each.name, value)
     return found
 
 

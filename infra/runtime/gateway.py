@@ -249,6 +249,10 @@ class Gateway:
                 self.told.diary.note(change.subject, "config", change.text)
         return changes
 
+    def headers_seconds(self) -> float:
+        """How long a client may take to send its headers."""
+        return self.manifest.gateway.deadlines.headers
+
     # --- small things that functions need -----------------------------------------------------------------------------
 
     def client_address(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:

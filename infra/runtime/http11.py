@@ -11,20 +11,20 @@ taken: the request is answered in HTTP/1.1.
 import asyncio
 import contextlib
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import httptools
-from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 
 from infra.runtime.exchange import Exchange, refusal
 
+if TYPE_CHECKING:
+    from infra.runtime.listener import Settings
+
 LINGER_SECONDS = 6.0
 """How long a connection that idles stays open after SIGTERM: a request may be on its way on it, and what the
 OpenAI SDKs stand on gives up connections that idled for 5 s (Python, httpx) and 4 s (Node, undici) by itself."""
-HEADERS_SECONDS = 15.0
-"""From the first byte of a request to the last of its headers; later a 408 ends the connection."""
 CUT_SECONDS, FLUSH_SECONDS = 2.0, 60.0
 """How long what was written last may take to reach a client whose connection is closed: of an answer that was cut
 short, of a whole one."""
@@ -42,7 +42,7 @@ class Connection:
     def __init__(
         self,
         app: Any,
-        config: Config,
+        config: "Settings",
         context: Any,
         task_group: Any,
         state: Any,
@@ -132,11 +132,12 @@ class Connection:
             await self.taken.wait()
 
     def _watch_head(self) -> None:
-        """A head that has begun must end in time: Hypercorn gives it the keep-alive time."""
+        """A head that has begun must end in time, later a 408 ends the connection: Hypercorn gives it the keep-alive
+        time."""
         if (self._held or self._in_head) and not self._gone:
             if self._head_due is None:
-                loop = asyncio.get_running_loop()
-                self._head_due = loop.call_later(HEADERS_SECONDS, self._tasks.spawn, self._refuse, 408)
+                loop, seconds = asyncio.get_running_loop(), self._config.headers_seconds()
+                self._head_due = loop.call_later(seconds, self._tasks.spawn, self._refuse, 408)
         elif self._head_due is not None:
             self._head_due.cancel()
             self._head_due = None

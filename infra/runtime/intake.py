@@ -13,8 +13,6 @@ from infra.runtime.eager import within
 
 DRAIN_BYTES = 64_000_000
 DRAIN_SECONDS = 10.0
-BODY_SECONDS = 60.0
-"""A client gets this long to send its body."""
 
 
 class ClientGone(Exception):
@@ -24,8 +22,10 @@ class ClientGone(Exception):
 class Intake:
     """The body of one request. `read` it or `drain` it; then `replay` is the `receive` of the app behind."""
 
-    def __init__(self, receive: Any, headers: Mapping[str, str]) -> None:
+    def __init__(self, receive: Any, headers: Mapping[str, str], seconds: float) -> None:
+        """`seconds`: how long the client gets to send it."""
         self._receive = receive
+        self._seconds = seconds
         self._headers = headers
         self._whole = False
         self._replayed = False
@@ -42,9 +42,9 @@ class Intake:
         if announced.isdecimal() and int(announced[:20]) > most_bytes:
             raise _too_large(most_bytes)
         try:
-            self.body = await within(BODY_SECONDS, self._all(most_bytes))
+            self.body = await within(self._seconds, self._all(most_bytes))
         except TimeoutError:
-            raise BadRequest(f"The body did not arrive within {BODY_SECONDS:.0f} s.") from None
+            raise BadRequest(f"The body did not arrive within {self._seconds:g} s.") from None
         return self.body
 
     async def _all(self, most_bytes: int) -> bytes:

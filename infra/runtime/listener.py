@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import socket
+from collections.abc import Callable
 
 import hypercorn.asyncio.run
 import hypercorn.protocol
@@ -69,9 +70,12 @@ def url_of(found: socket.socket) -> str:
 
 
 class Settings(Config):
-    """Hypercorn's, and `impatient`: once it is set, idle connections are not waited for at the end (None: never)."""
+    """Hypercorn's, and what our protocol asks for beside."""
 
     impatient: asyncio.Event | None = None
+    """Once it is set, idle connections are not waited for at the end; None: never."""
+    headers_seconds: Callable[[], float]
+    """How long a client may take to send its headers, as gateway.yaml says at the moment."""
 
 
 class PatientServer(TCPServer):
@@ -86,13 +90,18 @@ class PatientServer(TCPServer):
         await asyncio.shield(self._initiate_server_close())
 
 
-def settings(found: socket.socket, grace_seconds: float, impatient: asyncio.Event | None = None) -> Settings:
+def settings(
+    found: socket.socket,
+    grace_seconds: float,
+    headers_seconds: Callable[[], float],
+    impatient: asyncio.Event | None = None,
+) -> Settings:
     """Hypercorn's configuration for a bound socket, which it takes over; `impatient` ends the waiting for requests on
     connections that idle, without it there is none."""
     hypercorn.protocol.H11Protocol = Connection  # type: ignore[assignment, attr-defined]
     hypercorn.asyncio.run.TCPServer = PatientServer  # type: ignore[attr-defined]
     config = Settings()
-    config.impatient = impatient
+    config.impatient, config.headers_seconds = impatient, headers_seconds
     config.bind = [f"fd://{found.detach()}"]
     config.include_server_header = False
     config.backlog = BACKLOG

@@ -42,7 +42,7 @@ class Router:
 
     async def _http(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         headers = _headers(scope)
-        intake = Intake(receive, headers)
+        intake = Intake(receive, headers, self._gateway.manifest.gateway.deadlines.body)
         try:
             if scope["method"] == "OPTIONS" and "access-control-request-method" in headers and cors(scope["path"]):
                 await _bare(send, 204, b"", preflight(headers) | parting(self._gateway.draining))

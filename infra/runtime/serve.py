@@ -107,7 +107,7 @@ def locked(database: DatabaseUrl, url: str) -> Iterator[DatabaseLock | None]:
 
 async def _until_stopped(gateway: Gateway, listening: socket.socket, url: str, stop: Stop, ready: Ready | None) -> None:
     drain = gateway.manifest.gateway.drain
-    config = settings(listening, drain + 2 * HURRIED_SECONDS, stop.impatient)
+    config = settings(listening, drain + 2 * HURRIED_SECONDS, gateway.headers_seconds, stop.impatient)
     server = asyncio.create_task(hypercorn_serve(gateway.app, config, shutdown_trigger=stop.drain.wait), name="server")
     helper = asyncio.create_task(ready(gateway, url), name="ready") if ready is not None else None
     asked = asyncio.create_task(stop.drain.wait())

@@ -84,7 +84,7 @@ async def running(folder: Path, manifest: str, database: str | None = None, **na
     url = url_of(listener)
     await gateway.start(url=url)
     stop = asyncio.Event()
-    config = settings(listener, 0.2)
+    config = settings(listener, 0.2, gateway.headers_seconds)
     server = asyncio.create_task(serve(gateway.app, config, shutdown_trigger=stop.wait))
     try:
         async with httpx.AsyncClient(base_url=url, timeout=20) as client:

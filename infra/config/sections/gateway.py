@@ -5,7 +5,7 @@ from typing import Any
 
 from infra.config.kinds import Many
 from infra.config.leaves import AMOUNT, DATABASE, DURATION, FACTOR, KEEP, NETWORK, choice, word
-from infra.config.objects import GatewaySettings, JournalSettings, Tier, TierQueue
+from infra.config.objects import GatewaySettings, JournalSettings, RequestDeadlines, Tier, TierQueue
 from infra.config.shapes import Field, Named, Shape
 
 DATABASE_DEFAULT = "${DATABASE_URL:-sqlite:///./aethergate.db}"
@@ -34,6 +34,14 @@ def _tier(name: str, values: Mapping[str, Any]) -> Tier:
 
 TIER_NAME = word("a service tier (priority or flex)", "(priority|flex)")
 TIERS = Named(TIER_NAME, TIER, _tier, what="service tiers: priority, flex")
+DEADLINES = Shape(
+    "deadlines of a request, as in {headers: 15s, body: 60s}",
+    RequestDeadlines,
+    {
+        "headers": Field(DURATION, "How long a client may take to send its headers. Default 15s."),
+        "body": Field(DURATION, "How long it may then take to send the body. Default 60s."),
+    },
+)
 JOURNAL = Shape(
     "the request log, as in {keep: 90d}",
     JournalSettings,
@@ -50,6 +58,7 @@ GATEWAY = Shape(
             default=DATABASE_DEFAULT,
         ),
         "drain": Field(DURATION, "How long running requests may go on at shutdown. Default 10m."),
+        "deadlines": Field(DEADLINES, "When a request has taken too long to arrive."),
         "service_tiers": Field(TIERS, "Tiers that callers may ask for by `service_tier`, beside the default one."),
         "journal": Field(JOURNAL, "How long requests stay in the log."),
         "electricity": Field(AMOUNT, "What a kWh costs, for margins: 0.30. Default: margins are not told."),

@@ -60,6 +60,9 @@ BAD = [
         "a factor in per cent", "service_tiers: {flex: {price: 50%}}", ".service_tiers.flex.price", "as in 1.5"
     ),
     _bad_gateway("a factor below zero", "service_tiers: {flex: {price: -1}}", ".service_tiers.flex.price", "as in 1.5"),
+    _bad_gateway("deadline without unit", "deadlines: {headers: 15}", ".deadlines.headers", "not a duration"),
+    _bad_gateway("deadline of nothing", "deadlines: {body: 0s}", ".deadlines.body", "not between"),
+    _bad_gateway("deadline unknown", "deadlines: {header: 15s}", ".deadlines", 'did you mean "headers"?'),
     _bad_gateway("drain of nothing", "drain: 0s", ".drain", "not between"),
     _bad_gateway("a proxy that is no network", "trusted_proxies: [example.com]", ".trusted_proxies[0]", "no network"),
     _bad_gateway("proxies as a word", "trusted_proxies: 10.0.0.0/8", ".trusted_proxies", "expected a list"),

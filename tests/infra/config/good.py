@@ -10,8 +10,8 @@ GOOD = {
     "empty sections": "gateway:\nmodels:\nbackends: {e: {adapter: embedded}}\n"
     "endpoints:\n- {routes: [GET /x], function: a.b}\n",
     "json": '{"backends": {"e": {"adapter": "embedded"}}, "endpoints": [{"routes": ["GET /x"], "function": "a.b"}]}',
-    "gateway": "gateway: {currency: EUR, database: 'sqlite:///x.db', drain: 90s, trusted_proxies: [10.0.0.0/8, '::']}\n"
-    + SMALL,
+    "gateway": "gateway: {currency: EUR, database: 'sqlite:///x.db', drain: 90s, trusted_proxies: [10.0.0.0/8, '::'],\n"
+    "  deadlines: {headers: 5s, body: 2m}}\n" + SMALL,
     "service tiers": "gateway:\n  service_tiers: {priority: {price: 1.5, queue: fair}, flex: {price: 0}}\n" + SMALL,
     "variables": backend("adapter: ${A:-vllm}\nurl: ${U:-http://h}\nslots: ${S:-8}\nqueue: {wait: '${W:-5s}'}"),
     "every key of a backend": backend(

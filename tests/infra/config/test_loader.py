@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.config import ConfigError, ManifestFaults, find, load
-from infra.config.objects import Deadlines, Endpoint, Limits, QueueSettings, Route, Target
+from infra.config.objects import Deadlines, Endpoint, Limits, QueueSettings, RequestDeadlines, Route, Target
 from infra.metering.price import PriceList
 from infra.units import Rate
 from tests.infra.config.files import EXAMPLE, SMALL, backend, endpoint, faults, manifest
@@ -32,6 +32,11 @@ def test_the_database_is_that_of_the_environment_where_the_file_says_nothing() -
     (fault,) = faults(SMALL, DATABASE_URL="mysql://root:hidden@h/x")
     assert fault.where == "gateway.database"
     assert "hidden" not in str(fault)
+
+
+def test_the_deadlines_of_requests_arrive() -> None:
+    assert manifest(SMALL).gateway.deadlines == RequestDeadlines(15, 60)
+    assert manifest(GOOD["gateway"]).gateway.deadlines == RequestDeadlines(5, 120)
 
 
 def test_every_key_of_a_backend_arrives() -> None:

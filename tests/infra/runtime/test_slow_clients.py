@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from infra.runtime import http11, intake
+from infra.runtime import intake
 from tests.infra.runtime.test_relay import CHAT, PATH
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import Running, running
 
 MANIFEST = """
-gateway: {{database: "{database}"}}
+gateway: {{database: "{database}", deadlines: {{headers: 1s, body: 1s}}}}
 backends:
   one: {{adapter: openai, url: "{backend}", slots: 40, deadlines: {{client: 1s}}}}
 models:
@@ -122,10 +122,7 @@ async def test_a_client_that_reads_a_byte_a_second_is_cut_and_billed_for_what_wa
 
 
 @pytest.mark.parametrize("data", [b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-slow: " + b"a" * 500, b"G" * 500])
-async def test_headers_that_come_a_byte_at_a_time_are_cut_at_their_deadline(
-    gate: Running, monkeypatch: pytest.MonkeyPatch, data: bytes
-) -> None:
-    monkeypatch.setattr(http11, "HEADERS_SECONDS", 1.0)
+async def test_headers_that_come_a_byte_at_a_time_are_cut_at_their_deadline(gate: Running, data: bytes) -> None:
     sockets = [connected(gate) for _ in range(20)]
     began = time.monotonic()
     drips = [asyncio.create_task(drip(found, data, 0.1)) for found in sockets]
@@ -138,12 +135,11 @@ async def test_headers_that_come_a_byte_at_a_time_are_cut_at_their_deadline(
 
 
 async def test_a_kept_connection_may_idle_longer_than_headers_may_take(
-    gate: Running, monkeypatch: pytest.MonkeyPatch
+    gate: Running,
 ) -> None:
-    monkeypatch.setattr(http11, "HEADERS_SECONDS", 0.3)
     reader, writer = await asyncio.open_connection("127.0.0.1", int(gate.url.rpartition(":")[2]))
     for _ in range(2):
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.3)
         writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200")
@@ -154,7 +150,6 @@ async def test_a_kept_connection_may_idle_longer_than_headers_may_take(
 async def test_a_body_that_comes_a_byte_at_a_time_is_refused_at_its_deadline(
     gate: Running, backend: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "BODY_SECONDS", 1.0)
     monkeypatch.setattr(intake, "DRAIN_SECONDS", 0.5)
     key = await gate.key()
     head, _, body = request(key, CHAT).partition(b"\r\n\r\n")
