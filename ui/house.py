@@ -7,6 +7,7 @@ Trouble                what the viewer is told, a sentence
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar, cast
@@ -19,6 +20,7 @@ from .feed import Feed
 from .session import Brake, Session, Sessions
 
 T = TypeVar("T")
+log = logging.getLogger("aethergate.ui")
 FRESH_SECONDS = 2.0
 """For so long all open tabs share one answer; twenty times as long as it took to compute, where that is more."""
 
@@ -65,6 +67,17 @@ class House:
         session = self.sessions.open(found["token"], found["expires_at"])
         self._clients[session.id] = AdminClient(self.api_url, token=session.token)
         return session
+
+    async def sign_out(self, session_id: object) -> None:
+        """Hands the session's token back and forgets it; where no gateway answers, it ends by its time."""
+        session = self.sessions.find(session_id)
+        asking = self.client_of(session) if session is not None else None
+        if asking is not None:
+            try:
+                await self.asked(asking.end_session())
+            except Trouble as trouble:
+                log.warning("a session's token was not handed back: %s", trouble)
+        await self.close_session(session_id)
 
     async def close_session(self, session_id: object) -> None:
         """Forgets a session, its token and its connections."""

@@ -55,7 +55,7 @@ def add_sign_in(app: FastAPI, house: House) -> None:
 
     async def leave(request: Request) -> Response:
         """Signs out, in every tab of this browser."""
-        await house.close_session(request.session.pop("sid", None))
+        await house.sign_out(request.session.pop("sid", None))
         return RedirectResponse(f"{prefix_of(request)}/sign-in?why=left", 303)
 
     app.add_api_route("/sign-in", show, methods=["GET"], response_model=None)

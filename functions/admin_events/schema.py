@@ -13,7 +13,10 @@ FOREVER = 10.0**9
 
 def seconds_left(call: Call) -> float:
     """Until the session ends by whose token the stream was opened; the admin key has no end."""
-    return FOREVER if call.actor_until is None else call.actor_until - time.time()
+    if call.actor_until is None:
+        return FOREVER
+    handed_back = call.actor_claim is not None and call.gateway.identity.session_ended(call.actor_claim)
+    return 0 if handed_back else call.actor_until - time.time()
 
 
 def ending(why: str) -> bytes:

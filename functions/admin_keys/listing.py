@@ -6,6 +6,7 @@ from typing import Any
 from quart import Response
 
 from functions.admin_keys.schema import view
+from infra.identity.key_columns import STATES
 from infra.journal.views import listing
 from infra.runtime.call import Call
 from infra.runtime.query import Query
@@ -16,11 +17,12 @@ NAMES_AT_ONCE = 500
 
 
 async def show_all(call: Call) -> Response:
-    """GET /admin/keys?user=&q=&limit=&cursor=, oldest first. Raises BadRequest, NotFound."""
-    query, identity = Query(call, "user", "q", "limit", "cursor"), call.gateway.identity
+    """GET /admin/keys?user=&q=&state=&limit=&cursor=, oldest first. Raises BadRequest, NotFound."""
+    query, identity = Query(call, "user", "q", "state", "limit", "cursor"), call.gateway.identity
     wanted = query.text("user")
     user_id = (await identity.users.find(wanted)).id if wanted else None
-    keys, cursor = await identity.keys.page(user_id, query.limit_or_all(), query.text("cursor"), query.text("q"))
+    q, state = query.text("q"), query.one_of("state", STATES)
+    keys, cursor = await identity.keys.page(user_id, query.limit_or_all(), query.text("cursor"), q, state)
     return call.answer(listing(await _owned(keys), cursor))
 
 

@@ -1,7 +1,8 @@
 """What keys look like."""
 
 from functions.admin_keys.schema import ChangedKey, NewKey, Rotation
-from infra.openapi.operation import PAGE, USER, Field, Operation
+from infra.identity.key_columns import STATES
+from infra.openapi.operation import PAGE, USER, Field, Operation, choice
 from infra.openapi.shapes import Rates, Shape, Time
 
 
@@ -30,9 +31,14 @@ class MintedKey(Key, kw_only=True):
     key: str
 
 
+STATE = choice("Only keys in this state.", *STATES)
+
 OPERATIONS = {
     "GET /admin/keys": Operation(
-        answer=Key, listed=True, query={"user": USER, "q": Field("A part of key, name or user."), **PAGE}, errors=(404,)
+        answer=Key,
+        listed=True,
+        query={"user": USER, "q": Field("A part of key, name or user."), "state": STATE, **PAGE},
+        errors=(404,),
     ),
     "POST /admin/keys": Operation(answer=MintedKey, status=201, body=NewKey, errors=(404,)),
     "GET /admin/keys/{id}": Operation(answer=Key, errors=(404,)),

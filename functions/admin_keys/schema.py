@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 from infra.config.faults import did_you_mean
 from infra.config.objects import Limits
 from infra.errors import BadRequest
-from infra.identity.key_columns import KeyChange, works
+from infra.identity.key_columns import KeyChange, state, works
 from infra.limits.wire import limits_from_json, limits_to_json
 from infra.store.clock import SECOND_US, now_us
 from infra.store.models import Key, User
@@ -106,16 +106,6 @@ def _expiry(text: str | None, now_us: int) -> int | None:
 
 def _at(time_us: int | None) -> int | None:
     return None if time_us is None else time_us // SECOND_US
-
-
-def state(key: Key, now_us: int) -> str:
-    """Why a key works or does not: active, off (can be switched on again), replaced, revoked, expired."""
-    if works(key, now_us):
-        return "active"
-    if key.replaced_by is not None:
-        return "replaced"
-    over = key.expires_us is not None and key.expires_us <= now_us
-    return "expired" if key.active else "revoked" if over else "off"
 
 
 def view(key: Key, username: str) -> dict[str, Any]:

@@ -1,1 +1,5 @@
-"""POST /admin/session: exchanges the admin key for a token that ends after 8 hours, for the control room."""
+"""Sessions of the control room.
+
+POST /admin/session      exchanges the admin key for a token that ends after 8 hours
+DELETE /admin/session    ends the session whose token this is sent with
+"""

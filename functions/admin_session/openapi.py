@@ -1,4 +1,4 @@
-"""What opening a session answers."""
+"""What opening and ending a session answer."""
 
 from functions.admin_session.schema import Nothing
 from infra.openapi.operation import Operation
@@ -12,4 +12,13 @@ class Session(Shape):
     expires_at: Time
 
 
-OPERATIONS = {"POST /admin/session": Operation(answer=Session, body=Nothing)}
+class Ended(Shape):
+    """The token is refused from now on."""
+
+    ended: bool
+
+
+OPERATIONS = {
+    "POST /admin/session": Operation(answer=Session, body=Nothing),
+    "DELETE /admin/session": Operation(answer=Ended, errors=(400,)),
+}

@@ -1,4 +1,4 @@
-"""What opening a session says and answers."""
+"""What opening and ending a session say and answer."""
 
 from typing import Any
 
@@ -12,3 +12,8 @@ class Nothing(msgspec.Struct, forbid_unknown_fields=True):
 def view(token: str, expires_at: int) -> dict[str, Any]:
     """The token and the epoch second at which it ends."""
     return {"token": token, "expires_at": expires_at}
+
+
+def ended() -> dict[str, Any]:
+    """The token is no good any more."""
+    return {"ended": True}

@@ -1,14 +1,14 @@
-"""Listing, making and changing users."""
+"""Making and changing users; listing.py is the rest."""
 
 import asyncio
 
 from quart import Response
 
-from functions.admin_users.schema import ChangedUser, NewUser, balance_nano, changes, limits_json, view
+from functions.admin_users.listing import show_all, shown
+from functions.admin_users.schema import ChangedUser, NewUser, balance_nano, changes, limits_json, settings, view
 from infra.identity.names import check_name, check_weight
-from infra.journal.views import listing
+from infra.journal.people import Habit
 from infra.runtime.call import Call
-from infra.runtime.query import Query
 
 
 async def handle(call: Call) -> Response:
@@ -16,15 +16,6 @@ async def handle(call: Call) -> Response:
     do = DO[call.method.replace("HEAD", "GET"), "id" in call.params]
     # An admin who leaves in the middle stops neither a change nor its line in the audit log.
     return await asyncio.shield(call.gateway.spawn(do(call), name=f"admin-{call.id}"))
-
-
-async def show_all(call: Call) -> Response:
-    """GET /admin/users?q=&limit=&cursor=."""
-    query, identity = Query(call, "q", "limit", "cursor"), call.gateway.identity
-    users, cursor = await identity.users.page(query.text("q"), query.limit_or_all(), query.text("cursor"))
-    whole = cursor is None and query.text("cursor") is None and not query.text("q")
-    keys = await identity.keys.count_by_user(None if whole else [user.id for user in users])
-    return call.answer(listing((view(user, keys.get(user.id, 0)) for user in users), cursor))
 
 
 async def create(call: Call) -> Response:
@@ -36,22 +27,22 @@ async def create(call: Call) -> Response:
         name, balance, weight=weight, limits_json=limits, actor=call.actor, address=call.address
     )
     call.gateway.told.changed("user.create", user.name, call.actor)
-    return call.answer(view(user, 0), 201)
+    return call.answer(view(user, 0, Habit()), 201)
 
 
 async def show(call: Call) -> Response:
     """GET /admin/users/{id}."""
-    identity = call.gateway.identity
-    user = await identity.users.find(call.params["id"])
-    return call.answer(view(user, (await identity.keys.count_by_user([user.id])).get(user.id, 0)))
+    user = await call.gateway.identity.users.find(call.params["id"])
+    return call.answer((await shown(call, [user]))[0])
 
 
 async def change(call: Call) -> Response:
     """PATCH /admin/users/{id}."""
     wanted, identity = changes(await call.read(ChangedUser)), call.gateway.identity
     user = await identity.users.find(call.params["id"])
-    keys = (await identity.keys.count_by_user([user.id])).get(user.id, 0)
-    before, after = view(user, keys), view(await identity.users.change(user, **wanted), keys)
+    [before] = await shown(call, [user])
+    changed = await identity.users.change(user, **wanted)
+    after = before | settings(changed)
     if before != after:
         await call.audit("user.change", user.name, before, after)
     return call.answer(after)

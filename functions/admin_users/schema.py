@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from infra.config.objects import Limits
 from infra.errors import BadRequest
 from infra.identity.users import UserChange
+from infra.journal.people import Habit
 from infra.limits.wire import limits_from_json, limits_to_json
 from infra.store.clock import SECOND_US
 from infra.store.models import User
@@ -66,7 +67,13 @@ def changes(wanted: ChangedUser) -> UserChange:
     return found
 
 
-def view(user: User, keys: int) -> dict[str, Any]:
+def settings(user: User) -> dict[str, Any]:
+    """What PATCH may change."""
+    limits = limits_to_json(limits_from_json(json.loads(user.limits_json)))
+    return {"active": user.active, "weight": user.weight, "limits": limits}
+
+
+def view(user: User, keys: int, habit: Habit) -> dict[str, Any]:
     """A user as the admin API shows one; `keys` are those that are switched on."""
     return {
         "id": user.id,
@@ -75,9 +82,10 @@ def view(user: User, keys: int) -> dict[str, Any]:
         "balance_nano": user.balance,
         "held": money_decimal(user.held),
         "held_nano": user.held,
-        "active": user.active,
-        "weight": user.weight,
-        "limits": limits_to_json(limits_from_json(json.loads(user.limits_json))),
+        "spent": money_decimal(habit.spent),
+        "spent_nano": habit.spent,
+        **settings(user),
         "keys": keys,
+        "last_used_at": None if habit.last_used_us is None else habit.last_used_us // SECOND_US,
         "created_at": user.created_us // SECOND_US,
     }

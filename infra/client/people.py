@@ -9,9 +9,12 @@ from infra.client.door import Amount, Answer, Verbs, once, segment
 class People(Verbs):
     """The verbs of users and keys."""
 
-    async def users(self, q: str | None = None, limit: int | None = None, cursor: str | None = None) -> Answer:
-        """Users, all or those whose name holds `q`."""
-        return await self._door.ask("GET", "/admin/users", query={"q": q, "limit": limit, "cursor": cursor})
+    async def users(
+        self, q: str | None = None, limit: int | None = None, cursor: str | None = None, sort: str | None = None
+    ) -> Answer:
+        """Users, all or those whose name holds `q`; `sort` as "name", or "-spent" for the largest first."""
+        query = {"q": q, "sort": sort, "limit": limit, "cursor": cursor}
+        return await self._door.ask("GET", "/admin/users", query=query)
 
     async def user(self, name_or_id: str) -> Answer:
         """One user with balance and what is held of it."""
@@ -45,10 +48,16 @@ class People(Verbs):
     # --- keys ---------------------------------------------------------------------------------------------------------
 
     async def keys(
-        self, user: str | None = None, limit: int | None = None, cursor: str | None = None, q: str | None = None
+        self,
+        user: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        q: str | None = None,
+        state: str | None = None,
     ) -> Answer:
-        """Keys, all or one user's, or those whose name, prefix or user's name holds `q`; never their secrets."""
-        query = {"user": user, "q": q, "limit": limit, "cursor": cursor}
+        """Keys, all or one user's, those in one `state`, those whose name, prefix or user's name holds `q`; never their
+        secrets."""
+        query = {"user": user, "q": q, "state": state, "limit": limit, "cursor": cursor}
         return await self._door.ask("GET", "/admin/keys", query=query)
 
     async def add_key(

@@ -30,6 +30,8 @@ class Actor:
     name: str
     until: int | None = None
     """The epoch second at which a session ends; the admin key has no end."""
+    claim: str | None = None
+    """What the session's token says of itself; None of the admin key."""
 
 
 @dataclass(frozen=True, slots=True)

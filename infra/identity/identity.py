@@ -43,7 +43,7 @@ class Identity:
         self._keyring = Keyring(secrets.secret_key)
         self._master = secrets.master_api_key
         self._clock = clock
-        self._sessions = Sessions(self._keyring.session_key(self._master), clock)
+        self._sessions = Sessions(self._keyring.session_key(self._master), clock, store)
         self._cache = KeyCache(_read)
         self._last_used = LastUsed(store)
         self._bad_keys = Brakes(BAD_KEYS_PER_MINUTE)
@@ -80,7 +80,7 @@ class Identity:
             return Actor("admin")
         ends_at = self._sessions.ends_at(text)
         if ends_at is not None:
-            return Actor(SESSION_ACTOR, ends_at)
+            return Actor(SESSION_ACTOR, ends_at, self._sessions.claim_of(text))
         if await self._known(text) is not None:
             raise AdminRequired(
                 "This is a user's API key; the admin API takes the admin key, in the header x-admin-key."
@@ -92,13 +92,23 @@ class Identity:
         """A token that stands for the admin key, and the epoch second at which it ends (8 hours)."""
         return self._sessions.issue()
 
+    def session_ended(self, claim: str) -> bool:
+        """Whether a session was ended before its time, as far as this process knows."""
+        return self._sessions.ended(claim)
+
+    async def end_session(self, claim: str) -> None:
+        """Ends a session for good: here at once, elsewhere within 5 s. Raises the database driver's errors."""
+        await self._sessions.end(claim)
+
     def forget(self, *, key_id: str | None = None, user_id: str | None = None) -> None:
         """Read anew what the next request needs: one key, all keys of a user, or, without arguments, everything."""
         self._cache.forget(key_id=key_id, user_id=user_id)
 
     async def refresh(self) -> None:
-        """The same for everything, but those who asked lately need not wait for it. Raises BillingUnavailable."""
+        """The same for everything, but those who asked lately need not wait for it; and which sessions have ended.
+        Raises BillingUnavailable, and the database driver's errors."""
         await self._cache.refresh(_read_all, REFRESHED_MAX)
+        await self._sessions.refresh()
 
     async def flush_last_used(self) -> int:
         """Write when keys were last used; returns how many. For every half a minute and before the end."""

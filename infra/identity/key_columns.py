@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from tortoise.expressions import Q
+
 from infra.config.objects import Limits
 from infra.errors import BadRequest
 from infra.identity.names import check_name, storable
@@ -14,6 +16,8 @@ from infra.units import DAYS
 
 EXPIRY_MAX_US = 36_500 * DAYS * SECOND_US
 MODEL_NAME_MAX = 200
+STATES = ("active", "off", "replaced", "revoked", "expired")
+"""One that is off can be switched on again."""
 
 
 class KeyChange(TypedDict, total=False):
@@ -50,6 +54,30 @@ def key_columns(changes: KeyChange, now_us: int) -> dict[str, Any]:
 def works(key: Key, now_us: int) -> bool:
     """Whether the key is switched on and not at its end."""
     return key.active and (key.expires_us is None or key.expires_us > now_us)
+
+
+def state(key: Key, now_us: int) -> str:
+    """Why a key works or does not, one of STATES."""
+    if works(key, now_us):
+        return "active"
+    if key.replaced_by is not None:
+        return "replaced"
+    over = key.expires_us is not None and key.expires_us <= now_us
+    return "expired" if key.active else "revoked" if over else "off"
+
+
+def in_state(wanted: str, now_us: int) -> Q:
+    """The same as a condition: keys in one of STATES."""
+    over = Q(expires_us__isnull=False) & Q(expires_us__lte=now_us)
+    works = Q(active=True) & (Q(expires_us__isnull=True) | Q(expires_us__gt=now_us))
+    unreplaced = Q(replaced_by__isnull=True)
+    return {
+        "active": works,
+        "off": unreplaced & Q(active=False) & (Q(expires_us__isnull=True) | Q(expires_us__gt=now_us)),
+        "replaced": Q(replaced_by__isnull=False) & (Q(active=False) | over),
+        "revoked": unreplaced & Q(active=False) & over,
+        "expired": unreplaced & Q(active=True) & over,
+    }[wanted]
 
 
 def _models_json(models: Sequence[str] | None) -> str | None:

@@ -17,7 +17,7 @@ from tortoise.transactions import in_transaction
 
 from infra.config.objects import Limits
 from infra.errors import BadRequest, Conflict, NotFound
-from infra.identity.key_columns import KeyChange, key_columns
+from infra.identity.key_columns import KeyChange, in_state, key_columns
 from infra.identity.keyring import ID_DIGITS, PREFIX, Keyring
 from infra.identity.names import NAME_MAX, storable
 from infra.store import closed
@@ -51,9 +51,15 @@ class Keys:
         return await query.order_by("created_us", "id")
 
     async def page(
-        self, user_id: str | None = None, limit: int | None = None, cursor: str | None = None, q: str | None = None
+        self,
+        user_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        q: str | None = None,
+        state: str | None = None,
     ) -> tuple[list[Key], str | None]:
-        """Every key, or those of one user, oldest first, and the cursor of the next page; no limit: all.
+        """Every key, or those of one user or in one of STATES, oldest first, and the cursor of the next page; no limit:
+        all.
 
         `q` is a part, in any case, of the key's name, of its prefix or of its user's name. Raises BadRequest for a
         cursor that is not ours.
@@ -64,6 +70,8 @@ class Keys:
         if q:
             owners = User.filter(name__icontains=q).values("id")
             query = query.filter(Q(name__icontains=q) | Q(prefix__icontains=q) | Q(user_id__in=Subquery(owners)))
+        if state is not None:
+            query = query.filter(in_state(state, self._clock()))
         after = read_cursor(cursor)
         if after is not None:
             query = query.filter(Q(created_us__gt=after[0]) | Q(created_us=after[0], id__gt=after[1]))

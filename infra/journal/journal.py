@@ -8,6 +8,7 @@ from infra.identity.names import storable
 from infra.journal import figures, series
 from infra.journal.figures import DayUsage, Overview
 from infra.journal.line import Filters, Line, Page, lines
+from infra.journal.people import People
 from infra.journal.recently import Recently
 from infra.journal.seen import narrowed
 from infra.journal.series import Asked, Series
@@ -25,6 +26,7 @@ class Journal:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.recently = Recently(store)
+        self.people = People(store)
 
     async def page(self, filters: Filters, cursor: str | None = None, limit: int = 100) -> Page[Line]:
         """Requests; raises BadRequest for a cursor that is not ours."""

@@ -64,6 +64,7 @@ class Call:
         self.actor = ""
         """Who acts at the admin API."""
         self.actor_until: int | None = None
+        self.actor_claim: str | None = None
         """The epoch second at which that ends, for a session."""
         self.tap: Tap | None = None
         """Writes a part of a stream to the client at once, where the server can."""

@@ -105,6 +105,7 @@ class Gateway:
         await self.store.open()
         await self.ledger.start()
         await self.catalogue.load(self.manifest)
+        await self.identity.refresh()  # sessions that ended before this process began
         self._load_functions(self.manifest)
         for function in self.functions:
             await function.start()

@@ -25,7 +25,7 @@ async def api_key(call: Call) -> None:
 async def admin_key(call: Call) -> None:
     """The admin key or a session token: 401, 403."""
     actor = await call.gateway.identity.admin(call.headers, call.address)
-    call.actor, call.actor_until = actor.name, actor.until
+    call.actor, call.actor_until, call.actor_claim = actor.name, actor.until, actor.claim
 
 
 async def limits(call: Call) -> None:

@@ -21,7 +21,7 @@ models:
   stand-in: {{backend: one/stand-in, price: {{input: 1.00/1M, output: 2.00/1M}}, max_output: 64}}
 endpoints:
   - {{routes: [POST /v1/chat/completions], function: functions.chat_completions}}
-  - {{routes: [POST /admin/session], function: functions.admin_session, access: admin}}
+  - {{routes: [POST /admin/session, DELETE /admin/session], function: functions.admin_session, access: admin}}
   - routes: [GET /admin/users, POST /admin/users, "GET /admin/users/{{id}}", "PATCH /admin/users/{{id}}"]
     function: functions.admin_users
     access: admin

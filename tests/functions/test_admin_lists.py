@@ -40,6 +40,88 @@ async def test_pages_of_keys_hold_each_once_oldest_first(admin: Admin) -> None:
     assert (await admin.refused("GET", "/admin/keys?cursor=nonsense"))["param"] == "cursor"
 
 
+async def walked(admin: Admin, path: str, between: Any = None) -> list[dict[str, Any]]:
+    """All rows of a list, page by page; `between` happens after the first."""
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await admin.done("GET", f"{path}&limit=2&cursor={cursor}")
+        if not seen and between is not None:
+            await between()
+        seen += page["data"]
+        cursor = page["next"]
+    return seen
+
+
+async def crowd(admin: Admin) -> dict[str, str]:
+    """Six users: name → id."""
+    ids = {}
+    for name, balance in (("Eve", "3"), ("ada", "7"), ("bob", "7"), ("Carl", "0"), ("dan", "7"), ("50%_off", "1")):
+        ids[name] = (await admin.done("POST", "/admin/users", {"username": name, "balance": balance}, 201))["id"]
+    return ids
+
+
+async def test_users_come_in_any_order_each_once_page_by_page(admin: Admin) -> None:
+    ids = await crowd(admin)
+    by_name = ["50%_off", "ada", "bob", "Carl", "dan", "Eve"]
+    names = [user["username"] for user in await walked(admin, "/admin/users?sort=name")]
+    assert names == by_name
+    names = [user["username"] for user in await walked(admin, "/admin/users?sort=-name")]
+    assert names == by_name[::-1]
+    rich = sorted(("ada", "bob", "dan"), key=lambda name: ids[name], reverse=True)
+    expected = [*rich, "Eve", "50%_off", "Carl"]
+    assert [user["username"] for user in await walked(admin, "/admin/users?sort=-balance")] == expected
+    assert [user["username"] for user in await walked(admin, "/admin/users?sort=balance")] == expected[::-1]
+    whole = await admin.done("GET", "/admin/users?sort=-balance")
+    assert ([user["username"] for user in whole["data"]], whole["next"]) == (expected, None)
+    assert [user["username"] for user in await walked(admin, "/admin/users?sort=name&q=%25_")] == ["50%_off"]
+
+
+async def test_a_page_goes_on_where_the_one_before_ended_though_its_last_user_has_moved(admin: Admin) -> None:
+    await crowd(admin)
+
+    async def moves() -> None:
+        # Who was shown last becomes the poorest, and somebody new the richest.
+        await admin.done("POST", "/admin/users", {"username": "zoe", "balance": "9"}, 201)
+        await User.filter(name__in=shown).update(balance=0)
+
+    shown = [user["username"] for user in (await admin.done("GET", "/admin/users?sort=-balance&limit=2"))["data"]]
+    names = [user["username"] for user in await walked(admin, "/admin/users?sort=-balance", moves)]
+    assert set(names) == {"Eve", "ada", "bob", "Carl", "dan", "50%_off"}
+    assert names[:2] == shown
+    assert names[2:4] == [*({"ada", "bob", "dan"} - set(shown)), "Eve"]
+
+
+async def test_a_cursor_of_another_order_or_nobody_s_is_refused(admin: Admin) -> None:
+    await crowd(admin)
+    cursor = (await admin.done("GET", "/admin/users?sort=name&limit=2"))["next"]
+    for sort, wrong in (("-name", cursor), ("balance", cursor), ("name", "nonsense"), ("name", "W10")):
+        assert (await admin.refused("GET", f"/admin/users?sort={sort}&cursor={wrong}"))["param"] == "cursor"
+    assert (await admin.refused("GET", "/admin/users?sort=wealth"))["param"] == "sort"
+
+
+async def test_keys_are_found_by_their_state_and_each_is_in_the_one_it_says(admin: Admin) -> None:
+    await admin.done("POST", "/admin/users", {"username": "ada"}, 201)
+    names = ("active", "off", "expired", "revoked", "replaced", "grace")
+    ids = {
+        name: (await admin.done("POST", "/admin/keys", {"username": "ada", "name": name, "expires": "1d"}, 201))["id"]
+        for name in names
+    }
+    await admin.done("PATCH", f"/admin/keys/{ids['off']}", {"active": False})
+    await Key.filter(id=ids["expired"]).update(expires_us=now_us() - 1)
+    await admin.done("DELETE", f"/admin/keys/{ids['revoked']}")
+    await admin.done("POST", f"/admin/keys/{ids['replaced']}/rotate", {}, 201)
+    await admin.done("POST", f"/admin/keys/{ids['grace']}/rotate", {"grace": "1h"}, 201)
+    found = {
+        state: [(key["name"], key["state"]) for key in await walked(admin, f"/admin/keys?state={state}")]
+        for state in ("active", "off", "replaced", "revoked", "expired")
+    }
+    active = sorted(found.pop("active"))
+    assert active == [(name, "active") for name in ("active", "grace", "grace", "replaced")]
+    assert found == {state: [(state, state)] for state in ("off", "replaced", "revoked", "expired")}
+    assert (await admin.refused("GET", "/admin/keys?state=dead"))["param"] == "state"
+
+
 async def test_a_key_at_its_end_is_not_active_and_not_counted(admin: Admin) -> None:
     await admin.done("POST", "/admin/users", {"username": "ada"}, 201)
     old = await admin.done("POST", "/admin/keys", {"username": "ada", "expires": "1h"}, 201)

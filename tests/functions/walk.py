@@ -22,6 +22,7 @@ def people(key: str) -> Iterator[Step]:
     """What runs, users and keys."""
     user = "ada"
     yield "POST /admin/session", "/admin/session", {}
+    yield "DELETE /admin/session", "/admin/session", None
     yield "GET /admin/overview", "/admin/overview?days=7", None
     yield "GET /admin/series", "/admin/series?by=model&step=hour", None
     yield "GET /admin/margins", "/admin/margins?days=7", None

@@ -42,7 +42,8 @@ def user(name: str, nano: int = 10 * NANO, **more: Any) -> dict[str, Any]:
     """A user."""
     return {
         "id": f"user_{abs(hash(name)) % 10**8:08d}", "username": name, **money("balance", nano), **money("held", 0),
-        "active": True, "weight": 1, "limits": {}, "keys": 1, "created_at": int(time.time()) - 86_400, **more,
+        **money("spent", 0), "active": True, "weight": 1, "limits": {}, "keys": 1, "last_used_at": None,
+        "created_at": int(time.time()) - 86_400, **more,
     }  # fmt: skip
 
 
@@ -83,6 +84,7 @@ class AdminStandIn:
         app = web.Application(middlewares=[self._guard])
         route = app.router.add_route
         route("POST", "/admin/session", self._session)
+        route("DELETE", "/admin/session", self._end_session)
         route("GET", "/admin/overview", self._overview)
         route("GET", "/admin/events", self._events)
         route("GET", "/admin/series", self._series)
@@ -152,6 +154,11 @@ class AdminStandIn:
         self.tokens[token] = time.time() + self.token_seconds
         return web.json_response({"token": token, "expires_at": int(self.tokens[token])})
 
+    async def _end_session(self, request: web.Request) -> web.Response:
+        said = request.headers.get("x-admin-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
+        del self.tokens[said]
+        return web.json_response({"ended": True})
+
     async def _overview(self, request: web.Request) -> web.Response:
         days = int(request.query.get("days", 1))
         return web.json_response(self.figures(days))
@@ -210,6 +217,11 @@ class AdminStandIn:
             rows = [row for row in rows if query["q"].lower() in row["username"].lower()]
         if query.get("user"):
             rows = [row for row in rows if row["username"] == query["user"]]
+        if query.get("state"):
+            rows = [row for row in rows if row.get("state", "active" if row["active"] else "revoked") == query["state"]]
+        if query.get("sort"):
+            by = {"name": "username", "created": "created_at"}.get(query["sort"].lstrip("-"), query["sort"].lstrip("-"))
+            rows = sorted(rows, key=lambda row: (row[by] or 0, row["id"]), reverse=query["sort"].startswith("-"))
         first, limit = int(query.get("cursor", 0)), int(query.get("limit", 0)) or len(rows)
         more = str(first + limit) if first + limit < len(rows) else None
         return web.json_response({"object": "list", "data": rows[first : first + limit], "next": more})

@@ -30,6 +30,7 @@ endpoints:
   - {{routes: [GET /admin/users, POST /admin/users, "GET /admin/users/{{id}}"], function: functions.admin_users,
       access: admin}}
   - {{routes: [POST /admin/keys], function: functions.admin_keys, access: admin}}
+  - {{routes: [POST /admin/session, DELETE /admin/session], function: functions.admin_session, access: admin}}
   - {{routes: [GET /admin/ledger/audit], function: functions.admin_ledger, access: admin}}
 """
 

@@ -1,8 +1,10 @@
 """The control room over plain HTTP: who may pass, what the cookie carries, what every answer says."""
 
+import asyncio
 import itertools
 import json
 import re
+import socket
 from collections.abc import AsyncIterator
 
 import httpx
@@ -117,6 +119,41 @@ async def test_signing_out_ends_the_session_for_copies_of_the_cookie_too(
     again = await browser.get("/", headers=copied)
     assert (again.status_code, again.headers["location"]) == (303, "/sign-in?next=%2F&why=expired")
     assert "session is over" in (await browser.get(again.headers["location"])).text
+
+
+async def test_signing_out_hands_the_token_back_and_without_a_gateway_still_signs_out(
+    gateway: AdminStandIn, browser: httpx.AsyncClient
+) -> None:
+    await sign_in(browser)
+    [token] = gateway.tokens
+    await browser.post("/sign-out")
+    assert token not in gateway.tokens
+    assert (gateway.seen[-1].method, gateway.seen[-1].path) == ("DELETE", "/admin/session")
+    await sign_in(browser)
+    gateway.refuse = (500, "scripted")
+    assert (await browser.post("/sign-out")).headers["location"] == "/sign-in?why=left"
+    assert (await browser.get("/")).status_code == 303
+
+
+async def test_a_reader_who_leaves_in_the_middle_of_an_asset_is_no_error(
+    shared_room: Served, gateway: AdminStandIn, browser: httpx.AsyncClient
+) -> None:
+    await sign_in(browser)
+    page = (await browser.get("/users")).text
+    assets = re.findall(r"/_nicegui/[^\"\\]+\.js", page)
+    sizes = {path: len((await browser.get(path)).content) for path in set(assets)}
+    largest = max(sizes, key=lambda path: sizes[path])
+    assert sizes[largest] > 300_000
+    host, port = shared_room.url.removeprefix("http://").split(":")
+    for place in range(40):
+        with socket.socket() as leaver:
+            leaver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            leaver.connect((host, int(port)))
+            leaver.sendall(f"GET {largest} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
+            await asyncio.to_thread(leaver.recv, 1 + place % 2 * 20_000)
+    await asyncio.sleep(0.5)
+    assert (await browser.get("/health")).text == "ok"
+    assert "Traceback" not in shared_room.log.read_text()
 
 
 async def test_a_session_ends_when_the_token_does(gateway: AdminStandIn, browser: httpx.AsyncClient) -> None:

@@ -3,12 +3,13 @@
 from typing import Any
 from urllib.parse import quote
 
-from nicegui import events, ui
+from nicegui import ui
 
 from .. import show
 from ..desk import Desk
 from ..parts.card import card
 from ..parts.dialog import Moment, actions, button, confirmed, facts, opened, settled, show_secret
+from ..parts.filters import Filters
 from ..parts.form import Form
 from ..parts.listing import Column, Listing, Row
 from .key_form import KeyFields, mint
@@ -28,6 +29,8 @@ STATES = {
     "revoked": ("revoked", "bad"),
     "expired": ("expired", "plain"),
 }
+ALL = "any"
+SHOWN = {**{state: words for state, (words, _) in STATES.items()}, ALL: "all of them"}
 GRACES = {"0s": "ends at once", "10m": "works for 10 more minutes", "1h": "works for 1 more hour",
           "24h": "works for 1 more day", "7d": "works for 7 more days"}  # fmt: skip
 __all__ = ["build", "mint"]
@@ -41,23 +44,25 @@ def build(desk: Desk) -> None:
 class _Keys:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._wanted = ""
+        self._filters = Filters(desk, self._changed)
         with card("Keys"):
             with ui.element("div").classes("tools"):
-                search = ui.input(placeholder="Search by key, name or user", on_change=self._search)
-                search.props('outlined dense clearable debounce=300 aria-label="Search by key, name or user"')
-                search.classes("search")
+                self._filters.text("q", "Search by key, name or user", main=True)
+                # At first those that work: what is revoked or over would fill the list in time.
+                self._filters.choice("state", "State", SHOWN, first="active")
                 ui.space()
                 button("New key", self._create, "main")
-            empty = "No key here. A key lets a user's programs in: make one with New key."
+            empty = "No such key here. A key lets a user's programs in: make one with New key."
             self._list = Listing(desk, COLUMNS, self._ask, _shape, empty, self._open)
         desk.keep(self._list.load, 10, on=("key",))
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
-        return await self._desk.ask(lambda api: api.keys(q=self._wanted or None, limit=limit, cursor=cursor))
+        wanted = dict(self._filters.set)
+        if wanted.get("state") == ALL:
+            del wanted["state"]
+        return await self._desk.ask(lambda api: api.keys(limit=limit, cursor=cursor, **wanted))
 
-    async def _search(self, event: events.ValueChangeEventArguments[str | None]) -> None:
-        self._wanted = str(event.value or "").strip()
+    async def _changed(self) -> None:
         await self._list.restart()
 
     async def _create(self) -> None:

@@ -17,14 +17,19 @@ from ..parts.listing import Column, Listing, Row
 from .key_form import mint
 
 COLUMNS = (
-    Column("username", "User"),
-    Column("balance", "Balance", "number"),
-    Column("held", "Held", "number"),
+    Column("username", "User", sort="name"),
+    Column("balance", "Balance", "number", sort="balance"),
+    Column("held", "Held", "number", sort="held"),
+    Column("spent", "Spent, 30 days", "number", sort="spent"),
     Column("keys", "Keys", "number"),
-    Column("weight", "Weight", "number"),
-    Column("created_at", "Since", "ago"),
+    Column("last_used_at", "Last used", "ago", "never", sort="last_used"),
+    Column("created_at", "Since", "ago", sort="created"),
     Column("state", "State", "badge"),
 )
+
+
+FIRST_SORT = "name"
+SORTS = {column.sort for column in COLUMNS if column.sort}
 
 
 def build(desk: Desk) -> None:
@@ -42,20 +47,34 @@ class _Users:
                 ui.space()
                 button("New user", self._create, "main")
             empty = "No user here yet: make the first one."
-            self._list = Listing(desk, COLUMNS, self._ask, self._shape, empty, self._open)
+            self._list = Listing(desk, COLUMNS, self._ask, self._shape, empty, self._open, self._sort)
+        said = desk.query.get("sort", "")
+        self._order = said if said.removeprefix("-") in SORTS else FIRST_SORT
+        self._list.mark_order(self._order)
         desk.keep(self._list.load, 10, on=("user",))
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         wanted = self._filters.set.get("q")
-        return await self._desk.ask(lambda api: api.users(q=wanted, limit=limit, cursor=cursor))
+        return await self._desk.ask(lambda api: api.users(q=wanted, limit=limit, cursor=cursor, sort=self._order))
+
+    async def _sort(self, by: str) -> None:
+        """The largest, newest or first of a column on top; the other way round at the next click."""
+        falling = f"-{by}"
+        first = by if by == "name" else falling
+        other = falling if first == by else by
+        self._order = other if self._order == first else first
+        self._list.mark_order(self._order)
+        self._desk.remember({"sort": "" if self._order == FIRST_SORT else self._order})
+        await self._list.restart()
 
     def _shape(self, row: Row) -> Row:
         currency = self._desk.house.currency
         return {
-            **{name: row[name] for name in ("id", "username", "keys", "weight", "created_at")},
+            **{name: row[name] for name in ("id", "username", "keys", "last_used_at", "created_at")},
             "username_href": user_path(row["id"]),
             "balance": show.money(row["balance_nano"], currency),
             "held": show.money(row["held_nano"], currency) if row["held_nano"] else show.UNKNOWN,
+            "spent": show.money(row["spent_nano"], currency) if row["spent_nano"] else show.UNKNOWN,
             "state": "active" if row["active"] else "disabled",
             "state_tone": "ok" if row["active"] else "bad",
         }

@@ -28,10 +28,13 @@ class Filters:
         self._fields[name] = found
         return found
 
-    def choice(self, name: str, label: str, options: Mapping[str, str], open: bool = False) -> ui.select:
-        """One of some, "" for all; `open` where more are offered later, so that the address may name any."""
-        first = self._first(name)
-        known = first if open or first in options else ""
+    def choice(
+        self, name: str, label: str, options: Mapping[str, str], open: bool = False, first: str = ""
+    ) -> ui.select:
+        """One of some, "" for all; `open` where more are offered later, so that the address may name any; `first` is
+        what is chosen where the address names none."""
+        said = self._first(name) or first
+        known = said if open or said in options else first
         self.values[name] = known
         offered = {**options, known: options.get(known, known)}
         found = ui.select(offered, value=known, label=label, on_change=lambda event: self._set(name, event))

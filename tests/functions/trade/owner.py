@@ -33,7 +33,7 @@ endpoints:
     function: functions.account
   - {{routes: [GET /admin/live, "POST /admin/live/{{id}}/stop"], function: functions.admin_live, access: admin}}
   - {{routes: [GET /admin/events], function: functions.admin_events, access: admin}}
-  - {{routes: [POST /admin/session], function: functions.admin_session, access: admin}}
+  - {{routes: [POST /admin/session, DELETE /admin/session], function: functions.admin_session, access: admin}}
   - {{routes: [GET /admin/users, POST /admin/users], function: functions.admin_users, access: admin}}
   - {{routes: [GET /admin/overview], function: functions.admin_overview, access: admin}}
   - {{routes: [GET /admin/prices, POST /admin/prices/preview], function: functions.admin_models, access: admin}}

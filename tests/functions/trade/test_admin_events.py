@@ -123,6 +123,21 @@ async def test_the_stream_ends_with_the_session(owner: Owner, monkeypatch: pytes
         assert refused.value.status == 401
 
 
+async def test_the_stream_ends_when_its_session_is_handed_back(owner: Owner) -> None:
+    token = (await owner.done("POST", "/admin/session", {}))["token"]
+    async with reading(owner, token) as reader:
+        assert (await owner.ask("DELETE", "/admin/session", headers={"x-admin-key": token})).json() == {"ended": True}
+        assert await reader.until("end") == {"why": "session_expired"}
+        await asyncio.wait_for(reader.task, 5)
+    assert (await owner.ask("GET", "/admin/users", headers={"x-admin-key": token})).status_code == 401
+    actions = [(event["action"], event["actor"]) for event in (await owner.done("GET", "/admin/audit-events"))["data"]]
+    assert actions[0] == ("session.end", "admin session")
+
+
+async def test_the_admin_key_is_no_session_to_be_handed_back(owner: Owner) -> None:
+    assert "admin key" in (await owner.refused("DELETE", "/admin/session"))["message"]
+
+
 async def test_the_stream_ends_at_once_when_the_gateway_drains_and_none_begins(owner: Owner) -> None:
     async with reading(owner) as reader:
         owner.gateway.drain()

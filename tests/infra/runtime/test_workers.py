@@ -148,3 +148,29 @@ async def test_money_is_exact_over_all_workers(pair: Served, backend: StandIn) -
     async with AdminClient(pair.url, token=ADMIN_KEY) as admin:
         assert (await admin.user("ada"))["balance_nano"] == 10_000_000_000 - 20 * (2 * 1_000 + 5 * 2_000)
         assert (await admin.audit())["clean"] is True
+
+
+async def test_a_session_that_is_handed_back_is_refused_by_every_worker_within_five_seconds_and_after_a_restart(
+    pair: Served,
+) -> None:
+    async with httpx.AsyncClient(base_url=pair.url) as http:
+        opened = await http.post("/admin/session", json={}, headers={"x-admin-key": ADMIN_KEY})
+        token = {"x-admin-key": opened.json()["token"]}
+        assert (await http.delete("/admin/session", headers=token)).status_code == 200
+
+    async def everywhere() -> set[int]:
+        """What both workers answer: a new connection goes to either of them."""
+        found = set()
+        for _ in range(12):
+            async with httpx.AsyncClient(base_url=pair.url) as http:
+                found.add((await http.get("/admin/users", headers=token)).status_code)
+        return found
+
+    began = asyncio.get_running_loop().time()
+    while 200 in await everywhere():
+        assert asyncio.get_running_loop().time() - began < 6
+        await asyncio.sleep(0.3)
+    first = (await pair.event("a worker serves", 2))[0]["pid"]
+    os.kill(first, signal.SIGKILL)
+    await pair.event("a worker serves", 3)
+    assert 200 not in await everywhere()
