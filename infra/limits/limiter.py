@@ -46,32 +46,50 @@ class Ticket:
         self._windows = windows
         self._requests: list[tuple[Subject, str, Rate]] = []
         self._tokens: list[tuple[Subject, str, Rate]] = []
+        self._counted: list[tuple[str, Any]] = []
+        """Windows of tokens, each with where (see `Counting.take`) what is reserved was counted there."""
         self._places: list[tuple[Subject, Place]] = []
-        self._reserved: tuple[Any, int] | None = None
-        """Where (see `Counting.take`) and how many tokens were counted."""
-        self._inside = False
+        self._reserved: int | None = None
+        """Tokens, in each of these windows."""
+        self._inside: list[str] = []
         self._names: set[str] = set()
 
     async def join(self, subjects: Sequence[Subject]) -> None:
-        """Count the request with more subjects, which are known later, as a model is; before `reserve`.
+        """Count the request with more subjects, which are known later, as a model is. Where tokens are
+        reserved already, they are with these, too, and a place is taken: a fallback may be found as late as that.
 
         Raises RateLimited, counting with none of these; with those before it has been counted.
         """
         names = [subject.name for subject in subjects]
-        if len({*names, *self._names}) != len(names) + len(self._names) or self._reserved is not None:
-            raise ValueError(f"a subject came twice or too late: {names}")
+        if len({*names, *self._names}) != len(names) + len(self._names):
+            raise ValueError(f"a subject came twice: {names}")
         requests = [(each, f"{each.name} requests", each.limits.requests) for each in subjects if each.limits.requests]
-        before, self._requests = self._requests, self._requests + requests
-        taken = await self._windows.take([Want(window, rate, 1) for _, window, rate in requests], ())
-        if isinstance(taken, Full):
-            refusal, self._requests = self._refusal(taken), before
-            raise refusal
+        tokens = [(each, f"{each.name} tokens", each.limits.tokens) for each in subjects if each.limits.tokens]
+        places = [(each, Place(each.name, each.limits.concurrent)) for each in subjects if each.limits.concurrent]
+        before = self._requests, self._tokens, self._places
+        self._requests, self._tokens, self._places = before[0] + requests, before[1] + tokens, before[2] + places
+        try:
+            await self._take([Want(window, rate, 1) for _, window, rate in requests], tokens, places)
+        except BaseException:
+            self._requests, self._tokens, self._places = before
+            raise
         self._names.update(names)
-        for each in subjects:
-            if each.limits.tokens:
-                self._tokens.append((each, f"{each.name} tokens", each.limits.tokens))
-            if each.limits.concurrent:
-                self._places.append((each, Place(each.name, each.limits.concurrent)))
+
+    async def _take(
+        self,
+        requests: Sequence[Want],
+        tokens: Sequence[tuple[Subject, str, Rate]],
+        places: Sequence[tuple[Subject, Place]],
+    ) -> None:
+        """The requests, and as far as tokens are reserved those and the places; all or none. Raises RateLimited."""
+        late = self._reserved is not None
+        wants = [Want(window, rate, self._reserved or 0) for _, window, rate in tokens if late]
+        inside = [place for _, place in places if late]
+        taken = await self._windows.take([*requests, *wants], inside)
+        if isinstance(taken, Full):
+            raise self._refusal(taken)
+        self._counted += [(want.window, taken) for want in wants]
+        self._inside += [place.name for place in inside]
 
     async def reserve(self, tokens: int) -> None:
         """Count `tokens` and take a place with each subject, all or none; once per ticket.
@@ -80,26 +98,26 @@ class Ticket:
         """
         if self._reserved is not None:
             raise RuntimeError("this ticket has reserved already")
-        wants = [Want(window, rate, tokens) for _, window, rate in self._tokens]
-        taken = await self._windows.take(wants, [place for _, place in self._places])
-        if isinstance(taken, Full):
-            raise self._refusal(taken)
-        self._reserved, self._inside = (taken, tokens), True
+        self._reserved = tokens
+        try:
+            await self._take((), self._tokens, self._places)
+        except BaseException:
+            self._reserved = None
+            raise
 
     def correct(self, tokens: int) -> None:
         """Replace what was reserved by what it took, at the instant of the reservation; without one, nothing."""
         if self._reserved is None:
             return
-        at, before = self._reserved
-        for _, window, _ in self._tokens:
-            self._windows.amend(window, at, tokens - before)
-        self._reserved = (at, tokens)
+        for window, at in self._counted:
+            self._windows.amend(window, at, tokens - self._reserved)
+        self._reserved = tokens
 
     def release(self) -> None:
         """Give the places back. Idempotent; also right for a ticket that never reserved."""
-        if self._inside:
-            self._inside = False
-            self._windows.leave([place.name for _, place in self._places])
+        inside, self._inside = self._inside, []
+        if inside:
+            self._windows.leave(inside)
 
     def headers(self) -> dict[str, str]:
         """x-ratelimit-{limit,remaining,reset}-{requests,tokens} as they stand now."""

@@ -147,8 +147,7 @@ class Call:
 
     async def affordable(self, offer: "Offer", ask: Ask) -> Bounds:
         """The same for any model that may serve: what it can cost at most."""
-        if self.ticket is not None:
-            await self.ticket.join(model_subjects(offer, self.user))
+        await self.count_model(offer)
         bounds = self.bounds(offer, ask)
         ledger, user = self.gateway.ledger, self.user.user_id
         money = await ledger.money(user)
@@ -159,6 +158,11 @@ class Call:
         if money.balance < bounds.least():
             raise unaffordable(bounds, money.free)
         return bounds
+
+    async def count_model(self, offer: "Offer") -> None:
+        """Counts the request in this model's own limits; raises RateLimited."""
+        if self.ticket is not None:
+            await self.ticket.join(model_subjects(offer, self.user))
 
     def bounds(self, offer: "Offer", ask: Ask) -> Bounds:
         """What this model can cost at most, by the prompt's bytes."""

@@ -83,8 +83,8 @@ class Sending:
                 await self._sit_again(left, error)
 
     async def _fall_back(self, offer: "Offer") -> None:
-        """Another model serves: what it can cost, and whether that can be paid, is found anew. Raises RateLimited,
-        BalanceTooLow."""
+        """Another model serves: what it can cost, whether that can be paid, and whether its own limits have room, is
+        found anew. Raises RateLimited, BalanceTooLow."""
         relay, call = self._relay, self._relay.call
         if self._held is None:
             bounds = await call.affordable(offer, relay.ask)
@@ -92,6 +92,7 @@ class Sending:
             bounds = call.bounds(offer, relay.ask)
             if self._held < bounds.least():
                 raise unaffordable(bounds, self._held)
+            await call.count_model(offer)
             bounds = self._within(bounds, self._held)
         relay.serve(offer, bounds)
         call.gateway.telemetry.fell_back(relay.row.model, offer.id)

@@ -166,9 +166,29 @@ async def test_a_model_joins_when_it_is_known_and_counts_in_everything_from_ther
     assert third.headers()["x-ratelimit-remaining-requests"] == "2"
     assert "can never pass" in (await refused(ticket.reserve(101))).message
     await ticket.reserve(100)
-    with pytest.raises(ValueError, match="too late"):
-        await ticket.join([KEY])
     ticket.release()
+    assert limiter.windows._places == {}
+
+
+async def test_a_model_that_joins_after_the_reservation_gets_the_tokens_reserved_and_a_place_taken() -> None:
+    clock = Clock()
+    limiter = Limiter(clock)
+    fallback = Subject("model:f", Limits(requests=Rate(2, 60), tokens=Rate(100, 60), concurrent=1), "this model")
+    ticket = await limiter.admit([KEY])
+    await ticket.reserve(80)
+    clock.pass_seconds(5)
+    await ticket.join([fallback])
+    assert ticket.headers()["x-ratelimit-remaining-tokens"] == "20"
+    other = await limiter.admit([USER])
+    await other.reserve(30)
+    assert "Limit 100" in (await refused(other.join([fallback]))).message
+    assert "x-ratelimit-limit-tokens" not in other.headers(), "it counts in none of the fallback's limits"
+    ticket.correct(10)
+    assert "running 1" in (await refused(other.join([fallback]))).message
+    assert ticket.headers()["x-ratelimit-remaining-tokens"] == "90"
+    ticket.release()
+    await other.join([fallback])
+    other.release()
     assert limiter.windows._places == {}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from infra.units import Rate
 from tests.infra.runtime.test_relay import CHAT, PATH, stream
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import ADMIN_KEY, Running, running
@@ -20,7 +21,8 @@ backends:
 models:
   large: {{backend: a/large, price: {{input: 3.00/1M, output: 5.00/1M}}, fallback: middle, max_output: 64}}
   middle: {{backend: a/middle, price: {{input: 2.00/1M, output: 2.00/1M}}, fallback: small}}
-  small: {{backend: b/small, price: {{input: 1.00/1M, output: 1.00/1M}}, max_output: 64}}
+  small: {{backend: b/small, price: {{input: 1.00/1M, output: 1.00/1M}}, max_output: 64,
+      limits: {{total: {{requests: 9/h, tokens: 10000/h}}}}}}
   cheap: {{backend: a/cheap, price: {{input: 0.10/1M, output: 0.10/1M}}, fallback: small, max_output: 64}}
 endpoints:
   - {{routes: [POST /v1/chat/completions], function: functions.chat_completions}}
@@ -111,6 +113,25 @@ async def test_a_backend_that_goes_after_the_hold_is_replaced_within_it(gate: Ru
     await gate.settled()
     (row,) = await gate.requests()
     assert (row.served_model, row.charged, row.shortfall) == ("small", 8_000, 0)
+
+
+async def test_a_fallback_that_is_found_after_the_hold_counts_in_its_own_limits_too(gate: Running, a: StandIn) -> None:
+    """Tokens are reserved there as well, and corrected at the end."""
+    key = await gate.key()
+    await a.stop()
+    for left in (9_992, 9_984):  # 8 tokens each
+        answer = await gate.post(PATH, key, {**CHAT, "model": "cheap"})
+        assert answer.json()["model"] == "small"
+        await gate.settled()
+        level = gate.gateway.limiter.windows.level("model small tokens", Rate(10_000, 3_600))
+        assert 10_000 - level.used == left
+        gate.gateway.pool._stations["a"].come_up()  # as if no probe had seen yet that it is gone
+    for _ in range(7):
+        await gate.post(PATH, key, {**CHAT, "model": "small"})
+    answer = await gate.post(PATH, key, {**CHAT, "model": "cheap"})
+    assert (answer.status_code, "this model for all callers" in answer.json()["error"]["message"]) == (429, True)
+    await gate.settled()
+    assert (await gate.requests())[-1].charged in (0, None)
 
 
 async def test_a_balance_that_buys_the_model_but_not_its_fallback_is_refused_before_any_hold(
