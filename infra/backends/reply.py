@@ -1,22 +1,27 @@
 """A backend's answer in OpenAI's shape, whole or as the events that arrived together."""
 
+import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 import httpx
 import msgspec
 
+from infra.backends.body import Body
 from infra.backends.faults import TookTooLong, blame, clean, said
 from infra.backends.sse import Event, EventTooLong, Lines, Parser
-from infra.backends.transport import Body
 from infra.config.objects import Deadlines
 from infra.errors import BackendError, BackendTimeout, ContextTooLong, GatewayError
 
+LATE = "The backend's answer took longer than is allowed."
 BROKEN = "The backend broke off in the middle of its answer."
 STRANGE = "The backend's answer is not in the shape of an answer."
 WHOLE_MAX = 256 * 2**20
 """Bytes of a plain answer; 2,048 embeddings of 4,096 numbers are some 100 MB."""
+Take = Callable[[list[dict[str, Any]]], bool]
+"""Takes the events that arrived together; False where it has no room for more until its owner says so."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -57,7 +62,9 @@ class Reply:
     def __init__(
         self, body: Body, repair: Repair, deadlines: Deadlines, framing: type[Parser | Lines] = Parser
     ) -> None:
-        self._framing = framing
+        self._parser = framing()
+        self._done = False
+        """The backend has said that this was all."""
         self._body = body
         self._repair = repair
         self._idle = deadlines.idle
@@ -80,20 +87,45 @@ class Reply:
         _choices(answer)
         return await self._repair.whole(answer)
 
-    async def events(self) -> AsyncIterator[list[dict[str, Any]]]:
-        """The stream without [DONE], which is the normal end of this iterator."""
-        parser, done = self._framing(), False
-        while not done and (chunk := await self._read()):
-            batch: list[dict[str, Any]] = []
-            done = self._take(_fed(parser, chunk), batch)
-            if batch:
+    async def events(self, take: Take | None = None) -> AsyncIterator[list[dict[str, Any]]]:
+        """The stream without [DONE], which is the normal end of this iterator. Once it has begun, `take` gets what
+        comes, at once: the task that iterates is only woken, with no events, where there is no room for more."""
+        while not self._done and (chunk := await self._read()):
+            if batch := self._batch(chunk):
                 yield batch
+            if take is not None and not self._done:
+                await self._flow(take)
+                yield []
         last: list[dict[str, Any]] = []
-        if not done and not self._take(parser.end(), last) and (self._unfinished or not self._begun):
+        if not self._done and not self._take(self._parser.end(), last) and (self._unfinished or not self._begun):
             raise BackendError(BROKEN)
         last.extend(self._repair.end())
         if last:
             yield last
+
+    def _batch(self, chunk: bytes) -> list[dict[str, Any]]:
+        """What the caller gets for these bytes."""
+        batch: list[dict[str, Any]] = []
+        try:
+            events = self._parser.feed(chunk)
+        except EventTooLong as error:
+            raise BackendError("The backend sent an event that is too long.") from error
+        self._done = self._take(events, batch)
+        return batch
+
+    async def _flow(self, take: Take) -> None:
+        """Until there is no room, or the end."""
+
+        def arrived(chunk: bytes) -> bool:
+            batch = self._batch(chunk)
+            return (not batch or take(batch)) and not self._done
+
+        try:
+            async with asyncio.timeout(self._until - time.monotonic()):
+                with _blamed():
+                    await self._body.flow(arrived, self._idle)
+        except TimeoutError as error:
+            raise TookTooLong(LATE) from error
 
     async def close(self) -> None:
         """Closes the connection to the backend where the answer is not at its end; idempotent."""
@@ -127,23 +159,23 @@ class Reply:
     async def _read(self) -> bytes:
         """Bytes as they arrive, within the idle deadline and the total; the first within that of a cold load."""
         left = self._until - time.monotonic()
-        try:
+        with _blamed(total=left <= self._first):
             chunk = await self._body.read(min(left, self._first))
-        except httpx.TimeoutException as error:
-            if left <= self._first:
-                raise TookTooLong("The backend's answer took longer than is allowed.") from error
-            raise BackendTimeout("The backend fell silent in the middle of its answer.") from error
-        except httpx.TransportError as error:
-            raise BackendError(BROKEN) from error
         self._first = self._idle
         return chunk
 
 
-def _fed(parser: Parser | Lines, chunk: bytes) -> list[Event]:
+@contextlib.contextmanager
+def _blamed(*, total: bool = False) -> Iterator[None]:
+    """What breaks while an answer is read is the backend's; the end of its `total` time is the owner's limit."""
     try:
-        return parser.feed(chunk)
-    except EventTooLong as error:
-        raise BackendError("The backend sent an event that is too long.") from error
+        yield
+    except httpx.TimeoutException as error:
+        if total:
+            raise TookTooLong(LATE) from error
+        raise BackendTimeout("The backend fell silent in the middle of its answer.") from error
+    except httpx.TransportError as error:
+        raise BackendError(BROKEN) from error
 
 
 def _choices(event: dict[str, Any]) -> list[dict[str, Any]]:

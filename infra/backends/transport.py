@@ -16,8 +16,8 @@ object for everything and copies headers again and again, is passed by: it cost 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -26,6 +26,8 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from yarl import URL
+
+from infra.backends.body import Body, Listening, translated
 
 KEEPALIVE = 3.0
 """Seconds that an idle connection is kept; the margin to 5 s is for a busy event loop."""
@@ -48,71 +50,6 @@ class Limits(NamedTuple):
 
 class Closed(aiohttp.ClientConnectionError):
     """The connection was closed before a byte of the request was written."""
-
-
-class Body(httpx.AsyncByteStream):
-    """The bytes of an answer as they arrive, decompressed. Closing before the end closes the connection."""
-
-    def __init__(self, content: aiohttp.StreamReader, connection: Connection, idle: float | None) -> None:
-        self._content = content
-        self._connection = connection
-        self._idle = idle
-        self._due: float | None = None
-        """When the read that waits now has waited long enough; None: none waits, or for as long as it takes."""
-        self._timer: asyncio.TimerHandle | None = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self.read(self._idle):
-            yield chunk
-
-    async def read(self, seconds: float | None) -> bytes:
-        """What has arrived, waiting at most so long for the first byte of it; empty at the end."""
-        try:
-            found = self._content.read_nowait()
-            if found or self._content.is_eof():
-                return found
-            self._expect(seconds)
-            found = await self._content.readany()
-        except Exception as error:
-            self._stop()
-            self._connection.close()
-            raise _translated(error) from error
-        except BaseException:
-            self._stop()
-            raise
-        self._due = None
-        return found
-
-    def _expect(self, seconds: float | None) -> None:
-        """One timer serves many reads: it looks when it is due whether the one that waits then has waited too long."""
-        if seconds is None:
-            return
-        loop = asyncio.get_running_loop()
-        self._due = loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._due:
-            self._stop()
-            self._timer = loop.call_at(self._due, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        loop = asyncio.get_running_loop()
-        if self._due is not None and self._due <= loop.time():
-            self._content.set_exception(TimeoutError())
-        elif not self._content.is_eof() and self._due is not None:
-            self._timer = loop.call_at(self._due, self._look)
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    async def aread(self) -> bytes:
-        """All of it."""
-        return b"".join([chunk async for chunk in self])
-
-    async def aclose(self) -> None:
-        self._stop()
-        self._connection.close()
 
 
 class Answer(NamedTuple):
@@ -138,6 +75,7 @@ class BackendTransport(httpx.AsyncBaseTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE, ttl_dns_cache=10)
+        connector._factory = partial(Listening, loop=asyncio.get_running_loop())  # type: ignore[assignment]
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
 
@@ -158,7 +96,7 @@ class BackendTransport(httpx.AsyncBaseTransport):
             async with asyncio.timeout(limits.answer):
                 return await self._send(place.url, head, content, limits)
         except Exception as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     async def _send(self, url: URL, head: bytes, content: bytes, limits: Limits) -> Answer:
         """Until the status line; a connection that was closed before the first byte is replaced."""
@@ -256,21 +194,3 @@ async def _write_pieces(protocol: ResponseHandler, head: bytes, content: bytes) 
 def _closes_after(message: Any) -> bool:
     """llama.cpp closes the connection behind a stream and does not announce it."""
     return bool(message.chunked) and message.headers.get("Server") == "llama.cpp"
-
-
-def _translated(error: Exception) -> Exception:
-    """The httpx exception for one of aiohttp's, by how far the request got; others are bugs and stay as they are."""
-    text = type(error).__name__
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return httpx.ConnectError(text)
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return httpx.ConnectTimeout(text)
-    if isinstance(error, TimeoutError):
-        return httpx.ReadTimeout(text)
-    if isinstance(error, aiohttp.ClientOSError):
-        return httpx.ReadError(text)
-    if isinstance(error, (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError, ValueError)):
-        return httpx.RemoteProtocolError(text)
-    if isinstance(error, OSError):
-        return httpx.ReadError(text)
-    return error

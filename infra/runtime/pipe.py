@@ -23,14 +23,17 @@ class Pipe:
         self._writable = asyncio.Event()
         self._writable.set()
 
-    async def write(self, data: bytes) -> None:
-        """Adds bytes; waits while the pipe is full."""
-        if self._size >= PIPE_BYTES:
-            await self._writable.wait()
-        self.push(data)
+    @property
+    def full(self) -> bool:
+        """Nothing more should be added before there is room."""
+        return self._size >= PIPE_BYTES
+
+    async def room(self) -> None:
+        """Waits while the pipe is full."""
+        await self._writable.wait()
 
     def push(self, data: bytes) -> None:
-        """Adds bytes without waiting, for the last ones. Where the reader waits for just these and the client has taken
+        """Adds bytes, whatever room there is. Where the reader waits for just these and the client has taken
         all before them, they go past it: to wake its task for each chunk costs as much as all the rest of it."""
         if self._tap is not None and self._waits and self._tap(data):
             return

@@ -166,8 +166,9 @@ class Relay:
         assert seat is not None
         try:
             if self.ask.stream:
-                async for events in reply.events():
-                    await self._pass_on(events)
+                async for events in reply.events(self._pass_on):
+                    if not self._pass_on(events):
+                        await self._pipe.room()
             else:
                 self._answer = await reply.whole()
                 self.first_byte_us = now_us()
@@ -178,8 +179,8 @@ class Relay:
             raise
         seat.worked()
 
-    async def _pass_on(self, events: list[dict[str, Any]]) -> None:
-        """Counts the events that arrived together and lets them leave together."""
+    def _pass_on(self, events: list[dict[str, Any]]) -> bool:
+        """Counts the events that arrived together and lets them leave together; whether there is room for more."""
         out = []
         for event in events:
             self.meter.see(event)
@@ -193,8 +194,9 @@ class Relay:
             if self.sending.seat is not None:
                 self.sending.seat.began()
         if out:
-            await self._pipe.write(b"".join(out))
+            self._pipe.push(b"".join(out))
             self._begin()
+        return not self._pipe.full
 
     def _begin(self, error: GatewayError | None = None) -> None:
         if self._begun.done():

@@ -18,12 +18,20 @@ async def whole(adapter: Adapter, task: Task, **body: Any) -> dict[str, Any]:
         await reply.close()
 
 
-async def stream(adapter: Adapter, task: Task, **body: Any) -> list[dict[str, Any]]:
-    """Every event of a stream."""
+async def stream(adapter: Adapter, task: Task, *, room: bool = True, **body: Any) -> list[dict[str, Any]]:
+    """Every event of a stream, taken as the relay does: at once, without `room` one batch after the other."""
+    found: list[dict[str, Any]] = []
+
+    def take(batch: list[dict[str, Any]]) -> bool:
+        found.extend(batch)
+        return room
+
     prepared = adapter.prepare(task, {"model": "asked", "stream": True, **body}, "upstream")
     reply = await adapter.ask(task, prepared.body, True, "req_1")
     try:
-        return [event async for batch in reply.events() for event in batch]
+        async for batch in reply.events(take):
+            found.extend(batch)
+        return found
     finally:
         await reply.close()
 

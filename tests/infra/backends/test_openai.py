@@ -54,6 +54,39 @@ async def test_events_that_arrived_together_come_together(adapter: Adapter, back
     assert sum(batches) == 6
 
 
+@pytest.mark.parametrize("room", [True, False])
+async def test_what_is_taken_at_once_comes_whole_and_in_order(adapter: Adapter, backend: StandIn, room: bool) -> None:
+    backend.script(pieces=40, delay=0.001)
+    events = await stream(adapter, "chat", room=room, messages=HELLO)
+    assert text(events) == "".join(f"w{number} " for number in range(40))
+    assert len(usages(events)) == 1
+
+
+async def test_a_stream_wakes_its_reader_only_for_the_first_and_the_last(adapter: Adapter, backend: StandIn) -> None:
+    backend.script(pieces=20, delay=0.005)
+    prepared = adapter.prepare("chat", {"messages": HELLO, "stream": True}, "u")
+    reply = await adapter.ask("chat", prepared.body, True, "req_1")
+    taken: list[dict[str, Any]] = []
+    woken = [batch async for batch in reply.events(lambda batch: taken.extend(batch) is None)]
+    await reply.close()
+    assert len(woken) == 2
+    assert text([*woken[0], *taken]).split() == [f"w{number}" for number in range(20)]
+
+
+async def test_what_taking_raises_ends_the_stream(adapter: Adapter, backend: StandIn) -> None:
+    backend.script(pieces=5, delay=0.005)
+
+    def refuse(batch: list[dict[str, Any]]) -> bool:
+        raise LookupError(len(batch))
+
+    prepared = adapter.prepare("chat", {"messages": HELLO, "stream": True}, "u")
+    reply = await adapter.ask("chat", prepared.body, True, "req_1")
+    with pytest.raises(LookupError):
+        async for _ in reply.events(refuse):
+            continue
+    await reply.close()
+
+
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
 async def test_line_ends_do_not_matter(adapter: Adapter, backend: StandIn, line_end: bytes) -> None:
     backend.script(line_end=line_end)
