@@ -33,9 +33,8 @@ class KeyCache:
 
     async def get(self, key_id: str) -> Known | None:
         """What is known of a key; raises what `read` raises, and remembers nothing then."""
-        found = self._known.get(key_id)
+        found = self.remembered(key_id)
         if found is not None:
-            self._known.move_to_end(key_id)
             return found
         if key_id in self._unknown:
             return None
@@ -43,6 +42,13 @@ class KeyCache:
         if flight is None:
             flight = self._flights[key_id] = asyncio.create_task(self._fetch(key_id))
         return await asyncio.shield(flight)  # who leaves must not take the read away from the others
+
+    def remembered(self, key_id: str) -> Known | None:
+        """What is known of a key without a look into the database."""
+        found = self._known.get(key_id)
+        if found is not None:
+            self._known.move_to_end(key_id)
+        return found
 
     def forget(self, *, key_id: str | None = None, user_id: str | None = None) -> None:
         """Forget one key, all keys of a user, or everything."""

@@ -30,6 +30,10 @@ class Keyring:
         body = base62(secrets.randbelow(62 ** (ID_DIGITS + SECRET_DIGITS)), ID_DIGITS + SECRET_DIGITS)
         return body[:ID_DIGITS], PREFIX + body + self._checksum(body)
 
+    def claimed_id(self, text: str) -> str:
+        """Where the public id stands in a key of ours; not looked at whether this is one."""
+        return text[len(PREFIX) : len(PREFIX) + ID_DIGITS]
+
     def public_id(self, text: str) -> str | None:
         """The public id of a key that this gateway has made; None for any other text."""
         if len(text) != KEY_LENGTH or not text.startswith(PREFIX) or not text.isascii():

@@ -1,17 +1,22 @@
-"""The money tables in SQLite: one connection in one thread, one hop to it per batch."""
+"""The money tables in SQLite: one connection in one thread, one hop to it per batch that waits for the disk.
+
+A few holds wait for nothing: they are written at once, by whoever hands them over. The way to a thread and back takes
+longer than they do, and twice as long again where the machine is busy.
+"""
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from infra.ledger import batch, failpoint
 from infra.ledger.books import Account, AuditRow, Books, EntryRow, RequestRow, columns, values
-from infra.ledger.operations import Operation, Renew, Result
+from infra.ledger.operations import Hold, Operation, Renew, Result
 from infra.ledger.vault import LEASE_SECONDS
 from infra.store.clock import SECOND_US, now_us
 
@@ -22,6 +27,28 @@ _REQUEST = columns(RequestRow)
 ROWS_MAX = 64
 """Rows of one statement: every call of SQLite gives the other thread the interpreter and has to wait to get it back, so
 that a batch is as few of them as can be."""
+
+
+AT_ONCE_MAX = 16
+"""Holds that are written without a thread, together."""
+AT_ONCE_IN_A_ROW = 100
+"""Batches of them, until one goes to the thread after all, which also checkpoints the log that they fill."""
+SLOW_SECONDS, SLOW_FOR_SECONDS = 0.05, 5.0
+"""A disk that made the event loop wait for so long gets all batches in the thread, for a while."""
+
+
+class _Manner(NamedTuple):
+    """How a batch is written: SQLite's settings."""
+
+    synchronous: str
+    wal_autocheckpoint: int
+    """Pages after which the commit also carries the log over, and waits for the disk."""
+    busy_timeout: int
+    """Milliseconds."""
+
+
+_DURABLE, _LATER = _Manner("FULL", 1000, 1000), _Manner("NORMAL", 1000, 1000)
+_AT_ONCE = _Manner("NORMAL", 0, 0)
 
 
 def _rows(width: int, count: int) -> str:
@@ -73,7 +100,10 @@ class SqliteVault:
         self._path = path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._connection: sqlite3.Connection | None = None
-        self._durable: bool | None = None
+        self._manner: _Manner | None = None
+        self._in_a_row = 0
+        self._slow_until = 0.0
+        """Monotonic seconds."""
         self._file: tuple[int, int] | None = None
 
     async def open(self) -> None:
@@ -83,12 +113,15 @@ class SqliteVault:
     def _open(self) -> None:
         self._close()
         self._file = self._on_disk()
-        self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None, cached_statements=512)
+        # The writer's batches come one after the other, so that no two threads are ever in it.
+        self._connection = sqlite3.connect(
+            self._path, isolation_level=None, cached_statements=512, check_same_thread=False
+        )
         self._connection.execute("PRAGMA foreign_keys=ON")
         # The upper levels of every index of a million requests. With SQLite's 2 MB a hold and its bill took three times
         # as long there as in an empty database; memory is taken only as it is used.
         self._connection.execute("PRAGMA cache_size=-16384")
-        self._durable = None
+        self._manner = None
 
     def _on_disk(self) -> tuple[int, int]:
         """Which file is at the path; one that was deleted takes every write and keeps none. Raises OperationalError."""
@@ -110,16 +143,43 @@ class SqliteVault:
 
     async def commit(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]]:
         """See `Vault.commit`; raises sqlite3.Error."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, operations)
+        written = self._at_once(operations) if self._waits_for_nothing(operations) else None
+        if written is not None:
+            return written
+        self._in_a_row = 0
+        manner = _DURABLE if batch.durable(operations) else _LATER
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, operations, manner)
 
-    def _commit(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]]:
+    def _at_once(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]] | None:
+        """Without the thread; None while another connection writes: nothing is written, the thread waits for it."""
+        self._in_a_row += 1
+        began = time.monotonic()
+        try:
+            return self._commit(operations, _AT_ONCE)
+        except _Busy:
+            return None
+        finally:
+            if time.monotonic() - began > SLOW_SECONDS:
+                self._slow_until = time.monotonic() + SLOW_FOR_SECONDS
+
+    def _waits_for_nothing(self, operations: Sequence[Operation]) -> bool:
+        return (
+            len(operations) <= AT_ONCE_MAX
+            and self._in_a_row < AT_ONCE_IN_A_ROW
+            and all(type(operation) is Hold for operation in operations)
+            and time.monotonic() >= self._slow_until
+        )
+
+    def _commit(
+        self, operations: Sequence[Operation], manner: _Manner
+    ) -> tuple[list[Result], dict[str, tuple[int, int]]]:
         connection = self._connection
         if connection is None:
             raise sqlite3.OperationalError("not connected")
         if self._on_disk() != self._file:
             raise sqlite3.OperationalError("another file is in the place of the database")
-        self._set_durable(connection, batch.durable(operations))
-        connection.execute("BEGIN IMMEDIATE")
+        self._set(connection, manner)
+        _begin(connection, manner)
         try:
             books = _load(connection, batch.needs(operations))
             results = batch.decide(operations, books)
@@ -132,10 +192,25 @@ class SqliteVault:
         failpoint.reach("after-commit")
         return results, {id: (books.accounts[id].balance, books.accounts[id].held) for id in books.touched_accounts}
 
-    def _set_durable(self, connection: sqlite3.Connection, durable: bool) -> None:
-        if durable is not self._durable:
-            connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-            self._durable = durable
+    def _set(self, connection: sqlite3.Connection, manner: _Manner) -> None:
+        before, self._manner = self._manner, None  # unknown, should one of them fail
+        for number, (name, value) in enumerate(zip(_Manner._fields, manner, strict=True)):
+            if before is None or before[number] != value:
+                connection.execute(f"PRAGMA {name}={value}").close()
+        self._manner = manner
+
+
+class _Busy(Exception):
+    """The transaction could not begin without waiting."""
+
+
+def _begin(connection: sqlite3.Connection, manner: _Manner) -> None:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if manner is _AT_ONCE:
+            raise _Busy from error
+        raise
 
 
 def _load(connection: sqlite3.Connection, needs: batch.Needs) -> Books:

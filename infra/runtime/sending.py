@@ -5,6 +5,7 @@ and only before the backend's first byte: what certainly was not sent, and what 
 latter within the model's retry budget (docs/routing.md, Several backends).
 """
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from infra.runtime.refusal import unaffordable
 from infra.runtime.tiers import rank_of
 
 if TYPE_CHECKING:
+    from infra.backends.adapters.base import Adapter, Prepared, Probe
     from infra.backends.seat import Seat
     from infra.catalogue.offer import Offer
     from infra.config.objects import Target
@@ -33,7 +35,8 @@ class Sending:
     """Owned by its Relay, whose offer, bounds and row it uses; the Relay releases the seat."""
 
     def __init__(self, relay: "Relay") -> None:
-        self._relay = relay
+        # Each with the other, they and all that they know of the request would wait for the garbage collector.
+        self._relay: Relay = weakref.proxy(relay)
         self.seat: Seat | None = None
         self.sent = False
         """A backend may have worked on it."""
@@ -44,6 +47,9 @@ class Sending:
         self.ignored: tuple[str, ...] = ()
         self._held: int | None = None
         """Nano-units, once they are."""
+        self._prepared: Prepared | None = None
+        self._prepared_for: tuple[Target, Bounds, Adapter, Probe] | None = None
+        """The body as it was made last, and what for."""
         self._fallbacks = self._chain() if relay.offer.fallback is not None else []
         self.place: tuple[int, float] | None = None
         """Position in the queue and seconds to go, while waiting there."""
@@ -117,11 +123,19 @@ class Sending:
 
     def _refuse_fields(self) -> None:
         """A field that the backend must not get is a 400 at once, not after the queue."""
-        relay = self._relay
-        target = relay.offer.targets[0]
-        adapter = relay.call.gateway.pool.adapter(target.backend)
+        target = self._relay.offer.targets[0]
+        adapter = self._relay.call.gateway.pool.adapter(target.backend)
         if adapter is not None:
-            adapter.prepare(relay.ask.task, relay.ask.body, target.upstream)
+            self._prepare(adapter, target)
+
+    def _prepare(self, adapter: "Adapter", target: "Target") -> "Prepared":
+        """The body for a target; the one that was checked before the queue is the one that is sent, as a rule."""
+        relay = self._relay
+        wanted = target, relay.bounds, adapter, adapter.known
+        if self._prepared is None or self._prepared_for != wanted:
+            self._prepared = adapter.prepare(relay.ask.task, self._body(), target.upstream)
+            self._prepared_for = wanted
+        return self._prepared
 
     async def _sit(self, targets: Sequence["Target"]) -> None:
         caller, pool = self._relay.call.user, self._relay.call.gateway.pool
@@ -190,7 +204,7 @@ class Sending:
 
     async def _send(self, seat: "Seat") -> Reply:
         relay, target, adapter = self._relay, seat.target, seat.adapter
-        prepared = adapter.prepare(relay.ask.task, self._body(), target.upstream)
+        prepared = self._prepare(adapter, target)
         self.ignored = prepared.ignored
         relay.row.backend, relay.row.upstream = target.backend, target.upstream
         self.sent = True

@@ -6,12 +6,15 @@ responses are Quart's own here as there.
 """
 
 import asyncio
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 from quart import Quart
 from quart.asgi import ASGIHTTPConnection, _handle_exception
+from quart.wrappers.base import BaseRequestWebsocket
+from werkzeug.routing import MapAdapter, Rule
 
-WATCH_SECONDS = 0.02
+WATCH_SECONDS = 0.1
 """An answer that is not out by then may take long: from then on we look whether the client is still there."""
 
 
@@ -67,7 +70,38 @@ class _Watch:
             self._looking.cancel()
 
 
+class _Way:
+    """In the place of werkzeug's MapAdapter: a path without names in it is found by a look-up, and anything else by
+    the adapter that Quart would have made. Its matcher leaves a circle of objects behind, so that all that hangs on a
+    request would wait for the garbage collector."""
+
+    def __init__(self, app: "FunctionApp", request: BaseRequestWebsocket) -> None:
+        self._app, self._request = app, request
+
+    def match(self, *, return_rule: bool) -> Any:
+        """The rule and the names in the path, which is what Quart asks for."""
+        rule = self._app.fixed.get((self._request.method, self._request.path))
+        return self._adapter.match(return_rule=return_rule) if rule is None else (rule, {})
+
+    @cached_property
+    def _adapter(self) -> Any:
+        return Quart.create_url_adapter(self._app, self._request)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._adapter, name)
+
+
 class FunctionApp(Quart):
     """One endpoint's function."""
 
     asgi_http_class = Turn
+
+    @cached_property
+    def fixed(self) -> dict[tuple[str, str], Rule]:
+        """Its rules without names, by method and path."""
+        rules = [rule for rule in self.url_map.iter_rules() if not rule.arguments and not rule.websocket]
+        return {(method, rule.rule): rule for rule in reversed(rules) for method in rule.methods or ()}
+
+    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
+        """See Quart."""
+        return super().create_url_adapter(None) if request is None else cast(MapAdapter, _Way(self, request))

@@ -42,9 +42,9 @@ async def test_ten_requests_make_twenty_commits_and_read_nothing(
         monkeypatch.setattr(SqliteClient, name, counted(name))
     commit = SqliteVault._commit
 
-    def written(self: Any, operations: Any) -> Any:
+    def written(self: Any, operations: Any, manner: Any) -> Any:
         held.extend(type(operation).__name__ for operation in operations)
-        return commit(self, operations)
+        return commit(self, operations, manner)
 
     monkeypatch.setattr(SqliteVault, "_commit", written)
     for _ in range(10):
