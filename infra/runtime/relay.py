@@ -210,11 +210,14 @@ class Relay:
     # --- the end ------------------------------------------------------------------------------------------------------
 
     async def _end(self, ending: Ending, error: GatewayError | None) -> None:
-        """Books the request, then lets the last byte go, then frees the slot."""
+        """Frees the slot, books the request, then lets the last byte go."""
         try:
             if self._reply is not None:
                 await self._reply.close()
             bill = await self._bill(ending)
+            # The backend has done its part: the next one need not wait until the bill is on the disk. After the bill
+            # has been handed over, so that whoever is next finds the money that it frees.
+            asyncio.get_running_loop().call_soon(self.sending.release)
             await self._book(ending, error, bill)
             self._finish(error, bill)
         finally:

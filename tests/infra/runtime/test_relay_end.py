@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from infra.ledger.ledger import Ledger
 from infra.metering.meter import Meter
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import MANIFEST, Running, running
@@ -62,3 +63,27 @@ async def test_two_who_end_a_request_at_once_book_it_once(gate: Running, backend
     await gate.settled()
     (row,) = await gate.requests()
     assert (row.state, row.basis) == ("SETTLED", "partial")
+
+
+async def test_the_slot_is_free_while_the_bill_is_still_being_written(
+    gate: Running, backend: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.script(pieces=2)
+    writing, go_on = asyncio.Event(), asyncio.Event()
+    real = Ledger.settle
+
+    async def slow(self: Ledger, *given: Any) -> Any:
+        writing.set()
+        await go_on.wait()
+        return await real(self, *given)
+
+    monkeypatch.setattr(Ledger, "settle", slow)
+    headers = {"authorization": f"Bearer {await gate.key()}"}
+    asking = asyncio.create_task(gate.client.post(PATH, json=CHAT, headers=headers))
+    async with asyncio.timeout(10):
+        await writing.wait()
+    await asyncio.sleep(0.05)
+    assert [state.busy for state in gate.gateway.pool.states()] == [0]
+    assert not asking.done()  # the last byte waits for the bill
+    go_on.set()
+    assert (await asking).status_code == 200
