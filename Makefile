@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := sh infra/deploy/install.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate torture screenshots bench check format clean
+.PHONY: help run test simulate torture screenshots roomspeed bench check format clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ torture: $(VENV)/.installed-test  ## kill -9, cuts and restarts of real gateways
 
 screenshots: $(VENV)/.installed-test  ## pictures of every page of the control room, into screenshots/ (needs Chromium)
 	@$(BIN)/python -m tests.ui.screenshots $(ARGS)
+
+roomspeed: $(VENV)/.installed-test  ## how fast the control room opens on a million requests (needs Chromium; ARGS="--data FOLDER")
+	@$(BIN)/python -m tests.ui.speed $(ARGS)
 
 bench: $(VENV)/.installed-test  ## the gateway beside LiteLLM, sglang-router and nginx, measured (ARGS="--quick")
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -89,8 +89,9 @@ class Door:
         body: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
         nulls: bool = False,
+        seconds: float = ANSWER_SECONDS,
     ) -> Answer:
-        """The answer's JSON object. Raises ApiError, Unreachable.
+        """The answer's JSON object, waited for so many seconds. Raises ApiError, Unreachable.
 
         What is None in the query is left out; in the body too, unless `nulls`: there null lifts what was set.
         """
@@ -99,7 +100,12 @@ class Door:
             headers["content-type"] = "application/json"
         with self._told("did not answer in time"):
             response = await self._http.request(
-                method, path, params=_said(query), content=_encoded(body, nulls), headers=headers
+                method,
+                path,
+                params=_said(query),
+                content=_encoded(body, nulls),
+                headers=headers,
+                timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
             )
         return self._read(response)
 

@@ -5,6 +5,9 @@ from typing import Any
 
 from infra.client.door import Amount, Answer, Verbs, once, segment
 
+AUDIT_SECONDS = 1_800.0
+"""The whole ledger is read: of a million requests for most of a minute on a small machine."""
+
 
 class Trade(Verbs):
     """The verbs of models, requests, backends and money."""
@@ -112,4 +115,5 @@ class Trade(Verbs):
 
     async def audit(self, reprice: bool = False) -> Answer:
         """Proves the balances from the ledger, with `reprice` every bill too; `findings` is empty where all adds up."""
-        return await self._door.ask("GET", "/admin/ledger/audit", query={"reprice": 1 if reprice else None})
+        query = {"reprice": 1 if reprice else None}
+        return await self._door.ask("GET", "/admin/ledger/audit", query=query, seconds=AUDIT_SECONDS)

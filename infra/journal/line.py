@@ -57,6 +57,8 @@ class Filters:
         if self.state in OPEN:
             # In words, so that the databases see that their index of open requests has all of these.
             found.append(("r.state IN ('HELD', 'STREAMING')", ()))
+        if self.state == "VOID" and not tail:
+            found.append(("r.state = 'VOID'", ()))  # the same, for its own index
         found += self._rare()
         if self.from_us is not None:
             found.append(("r.created_us >= ?", (self.from_us,)))

@@ -50,8 +50,11 @@ class DemoHouse:
 
 
 @contextlib.asynccontextmanager
-async def demo_house(folder: Path, users: int, requests: int, busy: bool = True) -> AsyncIterator[DemoHouse]:
-    """Fills a database under `folder` (kept for the next time), serves it, and keeps its backends busy."""
+async def demo_house(
+    folder: Path, users: int, requests: int, busy: bool = True, apart: bool = False
+) -> AsyncIterator[DemoHouse]:
+    """Fills a database under `folder` (kept for the next time), serves it, and keeps its backends busy. `apart`: the
+    gateway has the first core for itself, and this process with all others the rest."""
     port = free_port()
     async with StandIn(MODELS) as one, StandIn(MODELS) as two:
         for backend in (one, two):
@@ -64,7 +67,9 @@ async def demo_house(folder: Path, users: int, requests: int, busy: bool = True)
         if not (folder / "demo.db").exists():
             size = ["--users", str(users), "--requests", str(requests)]
             await asyncio.to_thread(_run, [*_AETHERGATE, "demo-data", *size], folder, environ)
-        with _served([*_AETHERGATE, "serve", "--port", str(port)], folder, environ):
+        with _served([*_AETHERGATE, "serve", "--port", str(port)], folder, environ, {0} if apart else None):
+            if apart:
+                os.sched_setaffinity(0, os.sched_getaffinity(0) - {0} or {0})
             url = f"http://127.0.0.1:{port}"
             await _answers(f"{url}/health")
             own = free_port()
@@ -84,10 +89,12 @@ def _run(command: list[str], folder: Path, environ: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _served(command: list[str], folder: Path, environ: dict[str, str]) -> Iterator[None]:
+def _served(command: list[str], folder: Path, environ: dict[str, str], cores: set[int] | None = None) -> Iterator[None]:
     more = {**environ, "PYTHONPATH": str(ROOT), "AETHERGATE_CONFIG": str(folder / "gateway.yaml")}
     with (folder / f"{command[3]}.log").open("wb") as out:
         process = subprocess.Popen(command, cwd=folder, env=more, stdout=out, stderr=out)
+    if cores:
+        os.sched_setaffinity(process.pid, cores)
     try:
         yield
     finally:

@@ -22,25 +22,26 @@ from ui.pages import PAGES
 
 SIZES = {"desktop": (1360, 900, False), "phone": (390, 844, True)}
 THEMES = ("light", "dark")
-_READY = """(() => {
+READY = """(() => {
   const room = document.querySelector("main.room");
   return room && !/Loading/.test(room.innerText) && !room.classList.contains("stale");
 })()"""
+"""A page's content is there, and is of now."""
 
 
 async def shoot_all(house: DemoHouse, out: Path, only: list[str]) -> None:
     """Every page in every way; says what each opening took."""
     out.mkdir(parents=True, exist_ok=True)
-    targets = {**await _targets(house), "sign-in": "/sign-in"}
+    found = {**await targets(house), "sign-in": "/sign-in"}
     with Chromium() as chromium:
         for size, (width, height, phone) in SIZES.items():
             for theme in THEMES:
                 async with Browser(chromium.address, width, height) as browser:
                     await browser.size(width, height, phone)
                     await browser.say("Network.setCookie", name="theme", value=theme, url=house.room)
-                    for name, path in _in_order(targets, only):
+                    for name, path in _in_order(found, only):
                         if name != "sign-in":
-                            await _sign_in(browser, house)
+                            await sign_in(browser, house)
                         await _shoot(browser, house.room + path, out / f"{name}-{theme}-{size}.png")
                     for fault in browser.faults:
                         print(f"{theme} {size}: {fault}", file=sys.stderr)
@@ -51,7 +52,7 @@ def _in_order(targets: dict[str, str], only: list[str]) -> list[tuple[str, str]]
     return sorted(wanted, key=lambda found: found[0] != "sign-in")  # while nobody is signed in
 
 
-async def _targets(house: DemoHouse) -> dict[str, str]:
+async def targets(house: DemoHouse) -> dict[str, str]:
     """A name for the file and a path for each page; a page of one user is that of a user who asks a lot."""
     async with AdminClient(house.url, token=ADMIN_KEY) as admin:
         most = (await admin.overview(30))["by_user"][0]["username"]
@@ -65,7 +66,8 @@ def _name(path: str) -> str:
     return re.sub(r"[^a-z]+", "-", path.replace("{user:path}", "one")).strip("-") or "overview"
 
 
-async def _sign_in(browser: Browser, house: DemoHouse) -> None:
+async def sign_in(browser: Browser, house: DemoHouse) -> None:
+    """Signs in where nobody is yet."""
     if await browser.run("!!document.querySelector('main.room')"):
         return
     await browser.open(f"{house.room}/sign-in?next=/config")
@@ -79,7 +81,7 @@ async def _shoot(browser: Browser, url: str, path: Path) -> None:
     await browser.open(url)
     await browser.until(f"location.href.startsWith({json.dumps(url)}) && document.readyState === 'complete'")
     if not url.endswith("/sign-in"):
-        await browser.until(_READY)
+        await browser.until(READY)
         took = time.monotonic() - began
         await asyncio.sleep(1.2)  # charts draw themselves
         print(f"{path.name:40} {took * 1000:6.0f} ms", flush=True)

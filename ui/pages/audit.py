@@ -63,9 +63,15 @@ class _Books:
 
     async def _check(self) -> None:
         self._go.disable()
-        self._words.set_text("Checking…")
         self._words.classes(replace="empty")
         began = time.monotonic()
+
+        def waiting() -> None:
+            took = show.span(1000 * int(time.monotonic() - began))
+            self._words.set_text(f"Checking for {took}. A million requests take about a minute; nobody waits for it.")
+
+        self._words.set_text("Checking…")
+        clock = ui.timer(1.0, waiting, immediate=False)
         try:
             found: Row = await self._desk.ask(lambda api: api.audit(reprice=bool(self._reprice.value)))
         except Trouble as trouble:
@@ -73,6 +79,7 @@ class _Books:
             self._words.classes(replace="error-text")
             return
         finally:
+            clock.cancel()
             self._go.enable()
         self._show(found, show.span(int(1000 * (time.monotonic() - began))))
 
