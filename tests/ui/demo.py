@@ -58,7 +58,8 @@ async def demo_house(
     port = free_port()
     async with StandIn(MODELS) as one, StandIn(MODELS) as two:
         for backend in (one, two):
-            backend.script(pieces=900, delay=0.12, first_delay=0.3)
+            if busy:  # else they answer at once
+                backend.script(pieces=900, delay=0.12, first_delay=0.3)
         shipped = (ROOT / "gateway.yaml").read_text(encoding="utf-8")
         head = HEAD.format(folder=folder, one=one.url, two=two.url)
         (folder / "gateway.yaml").write_text(head + shipped[shipped.index("\nendpoints:") :], encoding="utf-8")
