@@ -1,7 +1,7 @@
 """The money tables in SQLite: one connection in one thread, one hop to it per batch that waits for the disk.
 
 A few holds wait for nothing: they are written at once, by whoever hands them over. The way to a thread and back takes
-longer than they do, and twice as long again where the machine is busy.
+longer than they do.
 """
 
 import asyncio
