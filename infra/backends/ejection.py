@@ -24,7 +24,7 @@ class Ejection:
         self.failures = 0
         """In a row."""
         self._until: float | None = None
-        self._seconds = FIRST_SECONDS
+        self._seconds = self._last = FIRST_SECONDS
         self._trial = False
 
     @property
@@ -66,9 +66,27 @@ class Ejection:
         self._trial = False
         if self.failures < FAILURES_MAX or (last and not self.ejected):
             return False
-        self._until = self._clock() + self._seconds
+        self._until, self._last = self._clock() + self._seconds, self._seconds
         self._seconds = min(MOST_SECONDS, 2 * self._seconds)
         return True
+
+    @property
+    def out_seconds(self) -> float:
+        """How long it is out this time, or was the last time."""
+        return self._last
+
+    def heard_out(self, seconds: float) -> bool:
+        """Another process has ejected it for so long; True where that ejects it here. A trial that runs decides."""
+        if self._trial:
+            return False
+        was, until = self.ejected, self._clock() + seconds
+        self._until = until if self._until is None else max(self._until, until)
+        self._last, self._seconds = seconds, min(MOST_SECONDS, 2 * seconds)
+        return not was
+
+    def heard_back(self) -> bool:
+        """Another process's trial has succeeded: back in here, too, on probation. True where it was out."""
+        return self.began(trial=True)
 
     def began(self, *, trial: bool) -> bool:
         """The trial's answer begins, which may take long to end: back in, on probation. True where it is back."""

@@ -100,6 +100,17 @@ class Pool:
         for name, station in self._stations.items():
             station.drain(name in self._drained)
 
+    def heard(self, backend: str, what: str, seconds: float) -> None:
+        """Another process has ejected a backend for so long, or `readmitted` it; one of its own is another server."""
+        station = self._stations.get(backend)
+        if station is not None and station.holding is not None:
+            station.heard(what, seconds)
+
+    def out_seconds(self, backend: str) -> float | None:
+        """For how long a backend is ejected, where other processes send to it, too; else None."""
+        station = self._stations.get(backend)
+        return None if station is None or station.holding is None else station.ejection.out_seconds
+
     def budget(self, model: str) -> RetryBudget:
         """How many of a model's requests may be tried again."""
         if model not in self._budgets:
@@ -132,6 +143,9 @@ class Pool:
         known = self._known(targets)
         found = self._candidates(known, spare)
         free = {name: station for name, station in found.items() if station.slots.free}
+        for station in found.values():
+            if station.ejection.wants_trial and station.holding is not None and not station.slots.free:
+                station.holding.want()  # whose slots went back while it was out; else no request would ever try it
         if free:
             seat = self._take(free, known, prefix, spare)
         else:

@@ -8,6 +8,7 @@ second. The database always counts at least what a process uses, so all of them 
 import asyncio
 from typing import TYPE_CHECKING
 
+from infra.backends.queue import Rank
 from infra.backends.shares import Claim, Leave, Report, Share, heir, portion
 from infra.ledger.writer import Writer
 from infra.store.clock import SECOND_US
@@ -76,6 +77,7 @@ class Holding:
         self.others: tuple[Claim, ...] = ()
         self._flying: asyncio.Future[Share] | None = None
         self._again = False
+        self._wanted = False
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
         station.slots.leased = station.slots.busy
@@ -106,6 +108,10 @@ class Holding:
         slots = self._station.slots
         if not slots.free and slots.usable < slots.total:
             self.exchange()
+
+    def want(self) -> None:
+        """No slot is held here, and the next to come should find one: asked for with the next beat, as the last."""
+        self._wanted = True
 
     def freed(self) -> None:
         """A slot came back: it stays unless others have more right to it."""
@@ -157,7 +163,8 @@ class Holding:
 
     def _claim(self) -> Claim:
         slots, best = self._station.slots, self._station.queue.best()
-        rank, waiting, weight = best if best is not None and not self._ended else (0, 0, 1)
+        nobody = (Rank.IDLE, 1, 1) if self._wanted and not slots.leased else (0, 0, 1)
+        rank, waiting, weight = best if best is not None and not self._ended else nobody
         return Claim(self._sharing.instance, slots.leased or 0, waiting, int(rank), weight)
 
     def _beat(self) -> None:
@@ -178,6 +185,7 @@ class Holding:
             share = answer.result()
             self.others, got = share.others, share.granted
             self._station.slots.leased = (self._station.slots.leased or 0) + got
+            self._wanted = self._wanted and not got
         self._station.settled()
         slots, waiting = self._station.slots, len(self._station.queue)
         if self.waiting_elsewhere and not waiting and (slots.leased or 0) > slots.busy:

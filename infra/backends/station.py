@@ -255,6 +255,14 @@ class Station:
         if not changed:
             return
         self.noted(what)
+        self._act(what)
+
+    def heard(self, what: str, seconds: float) -> None:
+        """Another process has ejected it for so long, or found it well again: it is neither noted nor told twice."""
+        if self.ejection.heard_out(seconds) if what == "ejected" else self.ejection.heard_back():
+            self._act(what)
+
+    def _act(self, what: str) -> None:
         if what == "readmitted":
             self.returned(self)
             return

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from infra.config.faults import ConfigError
 from infra.errors import GatewayError, NotFound, Stopped
@@ -161,6 +161,9 @@ class Live:
         elif ask.kind in ("reload", "apply"):
             self._done.add(ask.id)
             self._gateway.spawn(self._reload(ask), name=ask.id)
+        elif ask.kind in ("ejected", "readmitted"):
+            self._done.add(ask.id)
+            self._gateway.pool.heard(ask.body["backend"], ask.kind, float(ask.body["seconds"]))
 
     async def _reload(self, ask: Ask) -> None:
         try:
@@ -173,7 +176,14 @@ class Live:
         except Exception:
             log.exception("another process has reloaded, this one has not")
 
-    async def tell_others(self, kind: Literal["reload", "apply"], **body: str) -> None:
+    async def tell_judged(self, backend: str, what: str, seconds: float) -> None:
+        """The others need not see for themselves that a backend fails, or works again; without the database they do."""
+        try:
+            await self.tell_others(what, backend=backend, seconds=str(seconds))
+        except Exception:
+            log.exception("the other processes were not told of a backend", extra={"backend": backend, "what": what})
+
+    async def tell_others(self, kind: str, **body: str) -> None:
         """What was done here is to be done in all other processes, which they do within about a second."""
         if not self._gateway.alone and await self._shared.others():
             await self._shared.tell(kind, body)

@@ -27,7 +27,7 @@ class Ask(NamedTuple):
 
     id: str
     kind: str
-    """look, stop, reload (one function) or apply (gateway.yaml)."""
+    """look, stop, reload (one function), apply (gateway.yaml), ejected or readmitted (a backend)."""
     body: dict[str, str]
 
 

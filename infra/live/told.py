@@ -53,3 +53,6 @@ class Told:
         if what not in COUNTED:
             why = None if what in ("up", "readmitted", "draining", "resumed") else self._gateway.pool.why(name)
             self.diary.note(name, what, why)
+        seconds = self._gateway.pool.out_seconds(name)
+        if seconds is not None and what in ("ejected", "readmitted"):
+            self._gateway.spawn(self._gateway.live.tell_judged(name, what, seconds), name="judged")

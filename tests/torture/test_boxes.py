@@ -10,19 +10,32 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.standins.llama import MODEL, start_llama
 from tests.standins.openai_backend import StandIn
+from tests.standins.running import ADMIN_KEY
 from tests.torture.boxes import PATH, Box, box, chat, error_of, manifest, p99
 from tests.torture.cluster import FULL
 
 WIDE = httpx.Limits(max_connections=300)
 
 
-async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well(tmp_path: Path) -> None:
-    """At most five errors are seen, and it is back within 35 s after it heals."""
-    seconds = 30 if FULL else 3
-    async with StandIn() as a, StandIn() as b, box(tmp_path, manifest(a=a.url, b=b.url)) as found:
+async def left_by(found: Box, name: str) -> set[bool]:
+    """What the processes say, whether they have ejected it: each connection comes to one of them."""
+    said, headers = set(), {"x-admin-key": ADMIN_KEY}
+    for _ in range(10):
+        async with httpx.AsyncClient(base_url=found.gate.url, timeout=10) as http:
+            rows = (await http.get("/admin/backends", headers=headers)).json()["data"]
+        said |= {row["ejected"] for row in rows if row["name"] == name}
+    return said
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well(tmp_path: Path, workers: int) -> None:
+    """At most five errors are seen, by whichever process, and it is back within 35 s after it heals."""
+    seconds, words = 30 if FULL else 3, ["--workers", str(workers)] if workers > 1 else []
+    async with StandIn() as a, StandIn() as b, box(tmp_path, manifest(a=a.url, b=b.url), None, *words) as found:
         b.script(status=500)
         ends: Counter[int] = Counter()
         stop = asyncio.Event()
@@ -35,7 +48,7 @@ async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well
         clients = [asyncio.create_task(client(number)) for number in range(20)]
         await asyncio.sleep(seconds)
         tried = len(b.seen)
-        assert (await found.backends())["b"]["ejected"]
+        assert await left_by(found, "b") == {True}
         b.script(pieces=5)
         healed = time.monotonic()
         while not any(seen.state == "finished" for seen in b.seen):
@@ -51,6 +64,34 @@ async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well
         assert errors <= 5
         assert sum(seen.state == "finished" for seen in b.seen) > 5
         await found.nothing_held(2)
+        await found.proved()
+
+
+async def test_what_one_process_finds_out_about_a_backend_the_other_one_knows(tmp_path: Path) -> None:
+    """All failures come to one of two: both leave it within 3 s, and take it back."""
+    async with (
+        StandIn() as a,
+        StandIn() as b,
+        box(tmp_path, manifest(a=a.url, b=b.url), None, "--workers", "2") as found,
+    ):
+        b.script(status=500)
+        for number in range(40):  # one after the other they come over one connection, to one process
+            assert (await found.one(chat(number)))[0] == 200
+        assert len(b.seen) == 5
+        began = time.monotonic()
+        while await left_by(found, "b") != {True}:
+            assert time.monotonic() - began < 3
+            await asyncio.sleep(0.1)
+        assert len(b.seen) == 5
+        b.script(pieces=5)
+        while (await found.backends())["b"]["ejected"]:
+            assert time.monotonic() - began < 15
+            await found.one(chat())
+            await asyncio.sleep(0.1)
+        back = time.monotonic()
+        while await left_by(found, "b") != {False}:
+            assert time.monotonic() - back < 3
+            await asyncio.sleep(0.1)
         await found.proved()
 
 

@@ -78,6 +78,22 @@ def test_what_ran_there_when_it_was_ejected_neither_prolongs_nor_ends_it() -> No
     assert ejection.left == FIRST_SECONDS
 
 
+def test_what_other_processes_found_counts_here_too_and_a_trial_that_runs_decides() -> None:
+    clock = Clock()
+    ejection = Ejection(clock)
+    assert ejection.heard_out(10)
+    assert (ejection.ejected, ejection.takes, ejection.left) == (True, False, 10)
+    assert not ejection.heard_out(5), "it was out already"
+    assert ejection.left == 10, "and stays for the longer of both times"
+    assert ejection.heard_back()
+    assert (ejection.ejected, ejection.heard_back()) == (False, False)
+    assert ejection.failed(trial=False, last=False), "on probation one failure ejects"
+    clock.now += ejection.out_seconds
+    assert ejection.take()
+    assert not ejection.heard_out(30)
+    assert ejection.began(trial=True)
+
+
 def test_a_fifth_of_the_requests_may_be_tried_again_and_a_few_in_any_case() -> None:
     clock = Clock()
     budget = RetryBudget(clock)
