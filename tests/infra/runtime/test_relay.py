@@ -1,6 +1,7 @@
 """A request through the whole gateway to a scripted backend: what is billed on every way out."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.runtime.relay import Relay
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import MANIFEST, Running, running
 
@@ -61,6 +63,20 @@ async def test_a_plain_answer_costs_exactly_its_usage(gate: Running, backend: St
     row = (await gate.requests())[0]
     assert (row.id, row.state, row.basis) == (answer.headers["x-request-id"], "SETTLED", "measured")
     assert backend.seen[-1].headers["x-request-id"] == row.id
+
+
+async def test_a_request_leaves_nothing_for_the_garbage_collector(gate: Running, backend: StandIn) -> None:
+    key = await gate.key()
+    backend.script(delay=0.02)  # long enough for the client to be watched
+    gc.collect()
+    gc.disable()
+    try:
+        await stream(gate, key, {**CHAT, "stream": True})
+        await gate.settled()
+        await asyncio.sleep(0.05)
+        assert not any(isinstance(each, Relay) for each in gc.get_objects())
+    finally:
+        gc.enable()
 
 
 async def test_a_stream_costs_exactly_its_usage_and_shows_it_only_where_asked(gate: Running) -> None:
