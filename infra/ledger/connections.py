@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,27 @@ from typing import Any
 import asyncpg
 
 from infra.store.database import Store
+
+PATIENCE_SECONDS = 1.0
+_LOOK_SECONDS = 0.001
+
+
+def begin(connection: sqlite3.Connection, patience: float = PATIENCE_SECONDS) -> None:
+    """Begins a transaction that writes, as soon as no other connection's is under way. Raises
+    sqlite3.OperationalError, "database is locked" after so many seconds.
+
+    The connection has `busy_timeout=0`: SQLite's own waiting looks again after up to a tenth of a second, and all that
+    time whoever is busier writes on and on.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+        time.sleep(_LOOK_SECONDS)
 
 
 class CountingSqlite(ABC):
@@ -30,7 +52,7 @@ class CountingSqlite(ABC):
 
     def _open(self) -> None:
         self._close()
-        self._connection = sqlite3.connect(self._path, timeout=1.0, isolation_level=None)
+        self._connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
         self._connection.execute("PRAGMA synchronous=NORMAL")
 
     async def close(self) -> None:
@@ -51,7 +73,7 @@ class CountingSqlite(ABC):
         connection = self._connection
         if connection is None:
             raise sqlite3.OperationalError("not connected")
-        connection.execute("BEGIN IMMEDIATE")
+        begin(connection)
         try:
             results = self._apply(connection, operations)
         except BaseException:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from infra.ledger import batch, failpoint
 from infra.ledger.books import Account, AuditRow, Books, EntryRow, RequestRow, columns, values
+from infra.ledger.connections import begin
 from infra.ledger.operations import Hold, Operation, Renew, Result
 from infra.ledger.vault import LEASE_SECONDS
 from infra.store.clock import SECOND_US, now_us
@@ -43,12 +44,10 @@ class _Manner(NamedTuple):
     synchronous: str
     wal_autocheckpoint: int
     """Pages after which the commit also carries the log over, and waits for the disk."""
-    busy_timeout: int
-    """Milliseconds."""
 
 
-_DURABLE, _LATER = _Manner("FULL", 1000, 1000), _Manner("NORMAL", 1000, 1000)
-_AT_ONCE = _Manner("NORMAL", 0, 0)
+_DURABLE, _LATER = _Manner("FULL", 1000), _Manner("NORMAL", 1000)
+_AT_ONCE = _Manner("NORMAL", 0)
 
 
 def _rows(width: int, count: int) -> str:
@@ -115,7 +114,7 @@ class SqliteVault:
         self._file = self._on_disk()
         # The writer's batches come one after the other, so that no two threads are ever in it.
         self._connection = sqlite3.connect(
-            self._path, isolation_level=None, cached_statements=512, check_same_thread=False
+            self._path, timeout=0, isolation_level=None, cached_statements=512, check_same_thread=False
         )
         self._connection.execute("PRAGMA foreign_keys=ON")
         # The upper levels of every index of a million requests. With SQLite's 2 MB a hold and its bill took three times
@@ -205,12 +204,13 @@ class _Busy(Exception):
 
 
 def _begin(connection: sqlite3.Connection, manner: _Manner) -> None:
+    if manner is not _AT_ONCE:
+        begin(connection)
+        return
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        begin(connection, patience=0)
     except sqlite3.OperationalError as error:
-        if manner is _AT_ONCE:
-            raise _Busy from error
-        raise
+        raise _Busy from error
 
 
 def _load(connection: sqlite3.Connection, needs: batch.Needs) -> Books:
