@@ -62,7 +62,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer cases, two rounds")
-    parser.add_argument("--only", default="", help=f"of {', '.join([*peers.PEERS, *peers.OTHER_SERVERS])}")
+    parser.add_argument("--only", default="", help=f"of {', '.join([*peers.PEERS, *peers.MORE])}")
     parser.add_argument("--cases", default="", help=f"of {', '.join(case.name for case in CASES)}")
     parser.add_argument("--rounds", type=int, default=0, help="exactly so many")
     parser.add_argument("--memory", type=int, default=0, help="only watch the memory over so many streams")
@@ -75,7 +75,7 @@ def started(place: Place, wanted: list[str], left_out: list[str]) -> list[Peer]:
     found = []
     for name in wanted:
         try:
-            found.append((peers.PEERS | peers.OTHER_SERVERS)[name](place))
+            found.append((peers.PEERS | peers.MORE)[name](place))
             print(f"{name} is ready after {found[-1].started_seconds:.1f} s", flush=True)
         except (Missing, RuntimeError) as error:
             left_out.append(f"{name}: {error}")

