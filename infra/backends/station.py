@@ -143,14 +143,17 @@ class Station:
 
     def space(self, rank: Rank) -> int:
         """How many more of this rank may come, those that are on their way not counted."""
-        spare = self.holding.spare if self.holding is not None else 0
         free = max(0, self.slots.usable - self.slots.busy)
-        return free + max(0, self.most(rank) + spare - len(self.queue)) - self.coming
+        return free + max(0, self.most(rank) + self._hope() - len(self.queue)) - self.coming
 
     def has_room(self, rank: Rank) -> bool:
         """Whether one more may wait: within the length, or where a slot seems to be free elsewhere."""
-        spare = self.holding.spare if self.holding is not None else 0
-        return len(self.queue) < self.most(rank) + spare
+        return len(self.queue) < self.most(rank) + self._hope()
+
+    def _hope(self) -> int:
+        """How many slots seem to be free elsewhere, for a queue that lets nobody wait: where some may, those wait for
+        these slots, and whoever comes after them is refused at once instead of after a look into the database."""
+        return self.holding.spare if self.holding is not None and not self.queue.length else 0
 
     def came(self, waiter: Waiter) -> None:
         """One more waits here."""

@@ -33,7 +33,6 @@ def fill(database: str, folder: Path) -> None:
     stamp = folder / "filled"
     if stamp.exists():
         return
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "gateway.yaml").write_text(YAML.format(database=database))
     print(f"filling {database.partition(':')[0]} with {REQUESTS:,} requests, once …", flush=True)
     command = [sys.executable, "-m", "admin_cli", "demo-data", "--users", str(USERS), "--requests", str(REQUESTS)]

@@ -168,6 +168,7 @@ def postgres(place: Place, folder: Path) -> str:
 def aethergate_filled(place: Place) -> Peer:
     """With a long past in its SQLite file, of which it gets a copy."""
     folder = place.venv.parent / "filled-sqlite"
+    folder.mkdir(parents=True, exist_ok=True)
     fill(f"sqlite:///{folder}/aethergate.db", folder)
     mine = place.folder / "filled.db"
     shutil.copy(folder / "aethergate.db", mine)
@@ -177,6 +178,7 @@ def aethergate_filled(place: Place) -> Peer:
 def aethergate_postgres_filled(place: Place) -> Peer:
     """With a long past in its PostgreSQL."""
     folder = place.venv.parent / "filled-postgres"
+    folder.mkdir(parents=True, exist_ok=True)
     database = postgres(place, folder / "data")
     fill(database, folder)
     return aethergate(place, "aethergate-postgres-filled", database)

@@ -229,22 +229,38 @@ async def test_fewer_slots_after_a_reload_are_given_back_as_requests_end(databas
             seat.release()
 
 
-async def test_the_queue_is_divided_too_and_who_hoped_for_a_slot_is_refused_at_once(database: str) -> None:
+async def test_the_queue_is_divided_too_and_who_finds_it_full_is_refused_without_a_look_into_the_database(
+    database: str,
+) -> None:
     async with house(database) as here:
         pools = [await here.pool(length=16), await here.pool(length=16)]
         await asyncio.sleep(0.7)
         tasks = [asyncio.create_task(pools[number % 2].seat([A], f"user{number}", 1)) for number in range(200)]
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(0)
         refused = [task for task in tasks if task.done() and isinstance(task.exception(), Overloaded)]
-        assert len(refused) == 180
+        assert len(refused) == 184
         assert all((task.exception().retry_after or 0) >= 1 for task in refused)  # type: ignore[union-attr]
-        assert sum(task.done() for task in tasks) == 184
+        await asyncio.sleep(0.7)
+        assert sum(task.done() for task in tasks) == 184 + 4
         for task in tasks:
             if not task.done():
                 task.cancel()
             elif task.exception() is None:
                 task.result().release()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_queue_without_length_hopes_for_a_slot_elsewhere(database: str) -> None:
+    async with house(database) as here:
+        pools = [await here.pool(length=0), await here.pool(length=0)]
+        await asyncio.sleep(0.7)
+        tasks = [asyncio.create_task(pools[number % 2].seat([A], f"user{number}", 1)) for number in range(20)]
+        await asyncio.sleep(0.7)
+        assert all(task.done() for task in tasks)
+        seats = [task.result() for task in tasks if task.exception() is None]
+        assert len(seats) == 4
+        for seat in seats:
+            seat.release()
 
 
 async def test_without_the_database_what_is_held_stays_and_more_there_is_not(database: str) -> None:
