@@ -4,7 +4,6 @@ No clock, no database, no randomness: the writer runs it between a locked read a
 property tests run it alone. Terminal states absorb: whatever comes second returns what came first.
 """
 
-from dataclasses import replace
 from functools import singledispatch
 
 from infra.ledger.books import OPEN, Account, AuditRow, Books, EntryRow, RequestRow
@@ -85,7 +84,7 @@ def _hold(operation: Hold, books: Books) -> Result:
         return Refused("on_hold" if enough else "too_low", free=account.free, held=account.held)
     amount = min(operation.want, account.free)
     account.held += amount
-    row = replace(operation.draft, state="HELD", held=amount, held_us=operation.at_us)
+    row = operation.draft.changed(state="HELD", held=amount, held_us=operation.at_us)
     books.requests[row.id] = row
     books.touched_requests.add(row.id)
     books.touched_accounts.add(account.id)
@@ -115,7 +114,7 @@ def _settle(operation: Settle, books: Books) -> Result:
 
 @apply.register
 def _void(operation: Void, books: Books) -> Result:
-    return _end(replace(operation.final, state="VOID"), 0, books)
+    return _end(operation.final.changed(state="VOID"), 0, books)
 
 
 @apply.register
@@ -124,8 +123,7 @@ def _recover(operation: Recover, books: Books) -> Result:
     if row is None:
         return Refused("no_request")
     billed = row.state == "STREAMING" and row.progress > 0
-    final = replace(
-        row,
+    final = row.changed(
         state="SETTLED" if billed else "VOID",
         basis="recovered" if billed else None,
         finished_us=operation.at_us,
@@ -147,8 +145,7 @@ def _end(final: RequestRow, amount: int, books: Books) -> Result:
         return _ended(known, account)
     held = known.held if known is not None else 0  # a hold may be lost with the machine, the bill is not
     charged = 0 if final.state == "VOID" else min(amount, held + account.free)
-    row = replace(
-        final,
+    row = final.changed(
         state="VOID" if final.state == "VOID" else "SETTLED",
         held=held,
         charged=charged,

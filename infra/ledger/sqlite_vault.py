@@ -96,7 +96,7 @@ class SqliteVault:
     impossible = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError, TypeError)
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path, self._place = path, Path(path)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._connection: sqlite3.Connection | None = None
         self._manner: _Manner | None = None
@@ -125,7 +125,7 @@ class SqliteVault:
     def _on_disk(self) -> tuple[int, int]:
         """Which file is at the path; one that was deleted takes every write and keeps none. Raises OperationalError."""
         try:
-            found = Path(self._path).stat()
+            found = self._place.stat()
         except OSError as error:
             raise sqlite3.OperationalError(f"the database file cannot be found: {error.strerror}") from None
         return found.st_dev, found.st_ino

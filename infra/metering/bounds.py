@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from infra.metering.price import PriceList, Units, cost_nano, price_of
+from infra.metering.price import PriceList, Units, cost_nano, price_of, rounded
 from infra.units import MILLION
 
 OUTPUT_MAX_TOKENS = 4096
@@ -36,8 +36,10 @@ class Bounds:
         return self._cost(min(OUTPUT_LEAST_TOKENS, self.output))
 
     def _cost(self, output: int) -> int:
-        most = Units(input=self.prompt, output=output * self.answers, request=1)
-        return cost_nano(_dearest(self.prices), most, self.factor_ppm)
+        # As `cost_nano` of these units would say; it is asked several times per request.
+        prices = _dearest(self.prices)
+        tokens = self.prompt * price_of(prices, "input") + output * self.answers * price_of(prices, "output")
+        return rounded(tokens + price_of(prices, "request"), self.factor_ppm)
 
     def output_for(self, nano: int) -> int:
         """Tokens per answer that `nano` buys after the prompt; never more than `output`."""

@@ -55,7 +55,9 @@ class Units:
     character: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.lines().values(), default=0) < 0:
+        cached, reasoning = self.cached, self.reasoning
+        parts = self.input - cached, cached, self.output - reasoning, reasoning
+        if min(*parts, self.request, self.image, self.second, self.character) < 0:
             raise ValueError(f"units cannot be negative: {self}")
 
     def lines(self) -> dict[str, int]:
@@ -86,7 +88,11 @@ def price_of(prices: PriceList, meter: str) -> int:
 def cost_nano(prices: PriceList, units: Units, factor_ppm: int = MILLION) -> int:
     """ceil(Σ unitsᵢ × priceᵢ × factor / 1,000,000) nano-units: one rounding per request, up, by less than one nano.
     `factor_ppm`: millionths, what the request's service tier makes of the price list."""
-    total = sum(count * price_of(prices, meter) for meter, count in units.lines().items())
+    return rounded(sum(count * price_of(prices, meter) for meter, count in units.lines().items() if count), factor_ppm)
+
+
+def rounded(total: int, factor_ppm: int) -> int:
+    """Nano-units of a sum of units × prices, up."""
     return -(-total * factor_ppm // (MILLION * MILLION))
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from quart import Quart, Response, request
+from quart import Quart, Response
 
 from infra.config.objects import Endpoint
 from infra.errors import GatewayError
 from infra.runtime import replies
-from infra.runtime.turn import FunctionApp
+from infra.runtime.turn import FunctionApp, scope
 
 log = logging.getLogger("aethergate.functions")
 Handle = Callable[[Any], Awaitable[Response]]
@@ -113,7 +113,7 @@ def _app(endpoint: Endpoint, handle: Handle) -> Quart:
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)
 
     async def view(**params: str) -> Response:
-        call = request.scope["aethergate.call"]  # type: ignore[typeddict-item]
+        call = scope()["aethergate.call"]
         call.params = params
         try:
             found = await handle(call)
@@ -124,7 +124,7 @@ def _app(endpoint: Endpoint, handle: Handle) -> Quart:
         return found
 
     async def refused(error: GatewayError) -> Response:
-        request.scope["aethergate.call"].error = error  # type: ignore[typeddict-item]
+        scope()["aethergate.call"].error = error
         return replies.refusal(error)
 
     async def unforeseen(error: Exception) -> Response:

@@ -7,7 +7,6 @@ never the accounting, and whatever happens the task ends by settling or voiding 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quart import Response
@@ -239,8 +238,7 @@ class Relay:
             return Bill(self.meter.so_far(), "partial") if self.meter.pieces else None
 
     async def _book(self, ending: Ending, error: GatewayError | None, bill: Bill | None) -> None:
-        row = replace(
-            self.row,
+        row = self.row.changed(
             status=CLIENT_LEFT if ending == "client_left" else error.status if error else 200,
             error_code=(error.code or error.type) if error else None,
             error=error.message if error else None,
@@ -253,7 +251,7 @@ class Relay:
             if self.sending.in_books:
                 self.billed = await ledger.void(row)
             else:
-                ledger.journal(replace(row, state="VOID"))
+                ledger.journal(row.changed(state="VOID"))
         else:
             self.correct_limits(bill.units)
             row.state, row.basis, row.units_json = "SETTLED", bill.basis, units_json(bill.units)

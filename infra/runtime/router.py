@@ -52,8 +52,11 @@ class Router:
             await _refuse(intake, send, error, cors(scope["path"]) | parting(self._gateway.draining))
             return
         call = Call(self._gateway, entrance.endpoint, scope, headers, intake)
-        with self._gateway.telemetry.flight(call):
+        self._gateway.telemetry.flying += 1
+        try:
             await self._run(call, entrance, scope, send)
+        finally:
+            self._gateway.telemetry.flying -= 1
 
     async def _run(self, call: Call, entrance: Entrance, scope: Mapping[str, Any], send: Any) -> None:
         replay = Replay(call)

@@ -41,6 +41,7 @@ class Wire:
 
     async def send(self, message: dict[str, Any]) -> None:
         """Passes an ASGI message on, with our headers on the first; raises ClientStalled."""
+        last = False
         if message["type"] == "http.response.start":
             self.status = message["status"]
             # A refusal by a limit brings that limit's own figures: said twice, no client could read either.
@@ -48,21 +49,22 @@ class Wire:
             ours = [pair for pair in self._headers() if pair[0] not in said]
             message = {**message, "headers": [*message["headers"], *ours]}
         elif message["type"] == "http.response.body":
-            self.complete = not message.get("more_body", False)
+            last = not message.get("more_body", False)
             if self._replay is not None:
-                await self._remember(message.get("body", b""), self._replay)
+                await self._remember(message.get("body", b""), self._replay, last)
             if self._call.method == "HEAD":
                 message = {**message, "body": b""}
         try:
             await within(self._call.client_seconds, self._send(message))
         except TimeoutError:
             raise ClientStalled from None
+        self.complete = last
 
-    async def _remember(self, part: bytes, replay: "Replay") -> None:
+    async def _remember(self, part: bytes, replay: "Replay", last: bool) -> None:
         """Before the last byte: who asks again right after it finds the answer kept."""
         if len(self.kept) < KEPT_BYTES:
             self.kept += part
-        if self.complete:
+        if last:
             await asyncio.shield(self._call.gateway.spawn(replay.end(self.status, self.kept, True), name="replay"))
 
     async def fail(self, error: GatewayError) -> None:

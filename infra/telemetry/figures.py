@@ -3,8 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -35,6 +33,9 @@ class Telemetry:
         self._charged = self._counter("charged_nano", "Nano-units charged", "model", "basis")
         self._shortfall = self._counter("shortfall_nano", "Nano-units that no balance was left for", "model")
         self._in_flight = self._gauge("in_flight", "Requests being answered")
+        self.flying = 0
+        """Requests that are being answered; counted here, without a lock."""
+        self._in_flight.set_function(lambda: self.flying)
         self._tasks = self._gauge("tasks", "Tasks of the event loop")
         self._ledger_waiting = self._gauge("ledger_waiting", "Operations that wait for a commit")
         self._ledger_healthy = self._gauge("ledger_healthy", "1 while the last commit succeeded")
@@ -58,15 +59,6 @@ class Telemetry:
 
     def _histogram(self, name: str, help: str, *labels: str) -> Histogram:
         return Histogram(name, help, labels, namespace="aethergate", registry=self.registry, buckets=_SECONDS)
-
-    @contextmanager
-    def flight(self, call: "Call") -> Iterator[None]:
-        """Around a request."""
-        self._in_flight.inc()
-        try:
-            yield
-        finally:
-            self._in_flight.dec()
 
     def _of(self, metric: Any, *labels: str) -> Any:
         """The series of a metric with these labels; prometheus_client looks it up under a lock each time."""
@@ -102,7 +94,9 @@ class Telemetry:
         self._of(self._tokens, row.model, "input").inc(row.input_tokens)
         self._of(self._tokens, row.model, "output").inc(row.output_tokens)
         self._of(self._charged, row.model, row.basis).inc(billed.charged)
-        self._of(self._shortfall, row.model).inc(billed.shortfall)
+        shortfall = self._of(self._shortfall, row.model)
+        if billed.shortfall:
+            shortfall.inc(billed.shortfall)
 
     def fell_back(self, model: str, served: str) -> None:
         """Another model serves, because the backends of the one that was asked for are gone."""
