@@ -1,12 +1,13 @@
 """One open page's way to the gateway, and its way of telling what went wrong."""
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, ui
 from starlette.requests import Request
 
 from infra.client import AdminClient
@@ -19,6 +20,8 @@ T = TypeVar("T")
 Question = Callable[[AdminClient], Awaitable[T]]
 LOOK_SECONDS = 0.5
 """How often a page looks whether its turn has come; a look asks the gateway nothing."""
+ARRIVAL_SECONDS = 0.5
+"""For so long a page waits for its content before it is sent; what comes later follows over the socket."""
 
 
 class Desk:
@@ -38,6 +41,7 @@ class Desk:
         self._path = request.url.path
         self._session = session
         self._page = page
+        self._kept: list[_Turns] = []
 
     async def ask(self, question: Question[T]) -> T:
         """The gateway's answer; raises Trouble."""
@@ -93,13 +97,27 @@ class Desk:
         self.house.currency = found["currency"]
         return found
 
-    def keep(self, refresh: Callable[[], Awaitable[None]], seconds: float, on: Sequence[str] = ()) -> ui.timer:
-        """Runs `refresh` at once, every `seconds`, and soon after an event whose name begins with one of `on`.
+    def keep(self, refresh: Callable[[], Awaitable[None]], seconds: float, on: Sequence[str] = ()) -> None:
+        """While the page is built: `refresh` is to run at once, every `seconds`, and soon after some events.
 
-        Not while the tab is hidden, and seldom where an answer takes long. Its trouble stands in the notice until a
-        turn goes well.
+        `on` are the beginnings of their names. Not while the tab is hidden, and seldom where an answer takes long. Its
+        trouble stands in the notice until a turn goes well.
         """
-        return ui.timer(LOOK_SECONDS, _Turns(self, refresh, seconds, on).look)
+        self._kept.append(_Turns(self, refresh, seconds, on))
+
+    async def begin(self) -> None:
+        """The first turn of all that is kept, so that the page arrives with its content and is drawn once."""
+        if not self._kept:
+            return
+        first = [background_tasks.create(self._in_the_room(turns)) for turns in self._kept]
+        await asyncio.wait(first, timeout=ARRIVAL_SECONDS)
+        with self.room:  # not before: NiceGUI sends a page as soon as one of its timers waits for the browser
+            for turns in self._kept:
+                ui.timer(LOOK_SECONDS, turns.look)
+
+    async def _in_the_room(self, turns: "_Turns") -> None:
+        with self.room:
+            await turns.look()
 
     async def attempt(self, refresh: Callable[[], Awaitable[None]]) -> None:
         """One turn of `refresh`; none where the page is gone, as when a dialog was open while the viewer left."""
@@ -142,9 +160,19 @@ class _Turns:
         self._desk, self._refresh, self._seconds, self._kinds = desk, refresh, seconds, kinds
         self._heard = desk.house.feed.heard(kinds)
         self._due = self._soonest = 0.0
+        self._turning = False
 
     async def look(self) -> None:
-        """Has the turn come?"""
+        """Has the turn come? Not while one is under way, as the one that began before the page was sent."""
+        if self._turning:
+            return
+        self._turning = True
+        try:
+            await self._look()
+        finally:
+            self._turning = False
+
+    async def _look(self) -> None:
         if not self._desk.hidden:
             self._desk.house.feed.listen()
         began, heard = time.monotonic(), self._desk.house.feed.heard(self._kinds)

@@ -53,6 +53,7 @@ def add_page(page: Page, pages: tuple[Page, ...], house: House) -> None:
         with ui.element("main").classes("room").props('id="room" tabindex="-1"') as desk.room:
             page.build(desk)
         _watch(desk)
+        await desk.begin()
         return None
 
     ui.page(page.path, title=f"{page.title} · AetherGate")(serve)

@@ -218,3 +218,11 @@ _FOCUS = """(() => {
   field.focus();
   return true;
 })()"""
+DRAWN = """[...document.querySelectorAll(".chart canvas")].filter(canvas => {
+  const found = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  for (let at = 0; at < found.length; at += 4) {
+    if (found[at + 3] === 255 && Math.abs(found[at] - found[at + 2]) > 60) return true;
+  }
+  return false;
+}).length"""
+"""How many charts show something in a colour that neither their grid nor their words have."""

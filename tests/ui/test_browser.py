@@ -1,7 +1,7 @@
 """The control room in a real browser: what the owner sees, that names stay text, that nothing leaves this host."""
 
 from tests.standins.admin_api import ADMIN_KEY, HOSTILE, AdminStandIn
-from tests.ui.browser import Browser
+from tests.ui.browser import DRAWN, Browser
 from tests.ui.conftest import Served, enter, needs_browser
 from tests.ui.proxy import Proxy
 
@@ -35,13 +35,13 @@ async def test_the_overview_shows_every_figure(owner: Browser) -> None:
         await owner.see(words)
     await owner.see("+25 % against the 7 days before")
     assert await owner.run("document.querySelectorAll('.light.lit').length") == 3
-    assert await owner.until("document.querySelectorAll('.chart svg path').length > 10")
+    assert await owner.until(f"{DRAWN} === 4")
     await owner.click("30 days", ".period")
     await owner.see("12,600")
 
 
 async def test_a_name_in_a_chart_stays_text_where_the_pointer_is(owner: Browser) -> None:
-    await owner.until("document.querySelectorAll('.chart svg path').length > 10")
+    await owner.until(f"{DRAWN} === 4")
     spot = await owner.run("""(() => {
       const chart = document.querySelector(".chart");
       chart.scrollIntoView({block: "center", behavior: "instant"});
@@ -54,15 +54,15 @@ async def test_a_name_in_a_chart_stays_text_where_the_pointer_is(owner: Browser)
 
 
 async def test_the_overview_follows_the_gateway_without_redrawing(owner: Browser, gateway: AdminStandIn) -> None:
-    await owner.until("document.querySelectorAll('.chart svg path').length > 10")
-    await owner.run("document.querySelectorAll('.figure, .backend, .chart svg').forEach(e => e.kept = true)")
+    await owner.until(f"{DRAWN} === 4")
+    await owner.run("document.querySelectorAll('.figure, .backend, .chart canvas').forEach(e => e.kept = true)")
     gateway.streams = 7
     gateway.backends[0]["busy"] = 8
     gateway.backends[1].update(up=True, why=None)
     await owner.see("8 of 8 slots busy")
     await owner.gone("connection refused")
     await owner.until("[...document.querySelectorAll('.number')].some(e => e.innerText === '7')")
-    assert await owner.run("[...document.querySelectorAll('.figure, .backend, .chart svg')].every(e => e.kept)")
+    assert await owner.run("[...document.querySelectorAll('.figure, .backend, .chart canvas')].every(e => e.kept)")
 
 
 async def test_a_gateway_that_goes_away_is_told_and_comes_back(

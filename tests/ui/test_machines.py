@@ -9,7 +9,7 @@ import pytest_asyncio
 from tortoise.expressions import F
 
 from infra.store.models import Request
-from tests.ui.browser import BINARY
+from tests.ui.browser import BINARY, DRAWN
 from tests.ui.whole import HOSTILE, Whole, whole
 from ui import show
 
@@ -131,7 +131,7 @@ async def test_a_price_is_changed_after_a_look_at_what_it_means(house: Whole) ->
     assert meant["charged_nano"] == charged < meant["would_be_nano"]
     await house.open("/models/stand-in")
     await owner.see("Change a price to see it.")
-    assert await owner.until("document.querySelectorAll('.chart svg path').length > 4")
+    assert await owner.until(f"{DRAWN} > 0")
     await owner.type("Output", "4.00")
     await owner.until("!document.querySelector('.form .actions button').disabled")
     await owner.see("in the last 30 days brought")

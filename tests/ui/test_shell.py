@@ -78,6 +78,7 @@ async def silent(gateway: AdminStandIn, path: str) -> int:
 
 
 async def test_a_hidden_tab_asks_nothing_and_catches_up(owner: Browser, gateway: AdminStandIn) -> None:
+    await owner.until("window.did_handshake")  # a page is there with its content before its socket is
     await owner.run("emitEvent('visibility', true)")
     before = await silent(gateway, "/admin/overview")
     await asyncio.sleep(6)

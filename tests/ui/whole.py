@@ -85,5 +85,5 @@ async def whole(folder: Path, llama: str = "http://127.0.0.1:9") -> AsyncIterato
         await browser.open(f"{room.url}/sign-in")
         await browser.type("Admin key", ADMIN_KEY)
         await browser.press("Enter")
-        await browser.until("document.querySelectorAll('.chart svg').length > 0")
+        await browser.see("Revenue by model")
         yield Whole(backend, gateway, room, browser, admin, folder / "gateway.yaml")

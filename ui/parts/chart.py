@@ -21,6 +21,8 @@ REST, BAD = "#94a3b8", "#e5484d"
 """Of all others together, and of failures."""
 TOP = 6
 """More than so many by name nobody tells apart."""
+MANY = 60
+"""More bars than so many are steps of an area: a few shapes to draw, where a week by hour had a thousand bars."""
 READ = "value => room.number(value)"
 SHORT = "value => room.short(value)"
 Step = Literal["hour", "day"]
@@ -46,8 +48,9 @@ class TimeChart:
     def __init__(self, stack: bool = False, empty: str = "Nothing happened in this time.") -> None:
         self._stack = stack
         self._words = Words(empty)
-        self.chart = ui.echart(_options(two_axes=False), renderer="svg").classes("chart")
-        self.chart.set_visibility(False)
+        self._place = ui.element("div").classes("chart-place")
+        self._place.set_visibility(False)
+        self._chart: ui.echart | None = None
         self._shown: tuple[Any, ...] = ()
 
     def set(self, step: Step, times: Sequence[int], lines: Sequence[Line]) -> None:
@@ -55,16 +58,25 @@ class TimeChart:
         shown = (step, tuple(times), tuple((line.name, tuple(line.values)) for line in lines))
         something = any(value for line in lines for value in line.values)
         self._words.ready(something)
-        self.chart.set_visibility(something)
-        if shown == self._shown:
+        self._place.set_visibility(something)
+        if shown == self._shown or not something:
             return
         self._shown = shown
         options = _options(two_axes=any(line.right for line in lines))
         options["xAxis"] = _times(step, times)
-        options["series"] = [_series(line, place, self._stack) for place, line in enumerate(lines)]
-        self.chart.options.clear()
-        self.chart.options.update(options)
-        self.chart.update()
+        options["series"] = [
+            _series(line, place, self._stack, many=len(times) > MANY) for place, line in enumerate(lines)
+        ]
+        self._draw(options)
+
+    def _draw(self, options: dict[str, Any]) -> None:
+        if self._chart is None:  # not before there is something to see: one made in hiding is drawn a second time
+            with self._place:
+                self._chart = ui.echart(options).classes("chart")
+            return
+        self._chart.options.clear()
+        self._chart.options.update(options)
+        self._chart.update()
 
 
 def lines_of(found: Mapping[str, Any], value: str, currency: str = "") -> tuple[list[int], list[Line]]:
@@ -93,7 +105,7 @@ def _seconds(at: str) -> int:
     return int(datetime.fromisoformat(at).timestamp())
 
 
-def _series(line: Line, place: int, stack: bool) -> dict[str, Any]:
+def _series(line: Line, place: int, stack: bool, many: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": line.name,
         "type": line.kind,
@@ -102,6 +114,9 @@ def _series(line: Line, place: int, stack: bool) -> dict[str, Any]:
         "color": line.colour or COLOURS[place],
         "tooltip": {":valueFormatter": f"value => room.amount(value, {json.dumps(line.currency)})"},
     }
+    if line.kind == "bar" and many:
+        area = {"step": "middle", "symbol": "none", "lineStyle": {"width": 0}, "areaStyle": {"opacity": 1}}
+        return {**found, **area, "type": "line", "stack": "all" if stack else None}
     if line.kind == "bar":
         radius = 0 if stack else [4, 4, 0, 0]
         return {**found, "stack": "all" if stack else None, "barMaxWidth": 26, "itemStyle": {"borderRadius": radius}}
@@ -140,7 +155,7 @@ def _options(two_axes: bool) -> dict[str, Any]:
     small = {"icon": "roundRect", "itemWidth": 12, "itemHeight": 8, "textStyle": {"color": INK}, "pageIconColor": INK}
     cut = {"width": 150, "overflow": "truncate"}
     return {
-        "animationDuration": 300,
+        "animation": False,
         "grid": {"left": 8, "right": 8, "top": 40, "bottom": 4, "containLabel": True},
         "legend": {
             "type": "scroll",

@@ -78,7 +78,8 @@ class PriceChart:
     """What a million tokens cost, as steps from version to version."""
 
     def __init__(self) -> None:
-        self.chart = ui.echart(_options(), renderer="svg").classes("chart small")
+        self._place = ui.element("div").classes("chart-place small")
+        self._chart: ui.echart | None = None
         self._shown = ""
 
     def set(self, versions: Sequence[Mapping[str, Any]]) -> None:
@@ -89,10 +90,13 @@ class PriceChart:
             return
         self._shown = seen
         names = [name for name in METERS if any(name in row["price"] for row in everywhere)]
-        self.chart.options["series"] = [
-            _steps(METERS[name], COLOURS[place], _points(everywhere, name)) for place, name in enumerate(names)
-        ]
-        self.chart.update()
+        series = [_steps(METERS[name], COLOURS[place], _points(everywhere, name)) for place, name in enumerate(names)]
+        if self._chart is None:  # made with what it shows, so that it is drawn once
+            with self._place:
+                self._chart = ui.echart({**_options(), "series": series}).classes("chart small")
+        else:
+            self._chart.options["series"] = series
+            self._chart.update()
 
 
 def _points(versions: Sequence[Mapping[str, Any]], meter: str) -> list[list[float | None]]:
