@@ -26,13 +26,29 @@ class Subject:
     label: str = ""
 
 
+class Group:
+    """Subjects that a request is counted with together, with what they limit. It can be kept: nothing in it changes.
+    Raises ValueError for one that comes twice."""
+
+    __slots__ = ("names", "places", "requests", "tokens", "wants")
+
+    def __init__(self, subjects: Sequence[Subject]) -> None:
+        self.names = [each.name for each in subjects]
+        if len({*self.names}) != len(self.names):
+            raise ValueError(f"a subject came twice: {self.names}")
+        self.requests = [(one, f"{one.name} requests", one.limits.requests) for one in subjects if one.limits.requests]
+        self.tokens = [(one, f"{one.name} tokens", one.limits.tokens) for one in subjects if one.limits.tokens]
+        self.places = [(one, Place(one.name, one.limits.concurrent)) for one in subjects if one.limits.concurrent]
+        self.wants = [Want(window, rate, 1) for _, window, rate in self.requests]
+
+
 class Limiter:
     """Gives out tickets. `clock` is monotonic, in nanoseconds."""
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns, windows: Counting | None = None) -> None:
         self.windows: Counting = windows or Windows(clock)
 
-    async def admit(self, subjects: Sequence[Subject]) -> "Ticket":
+    async def admit(self, subjects: Sequence[Subject] | Group) -> "Ticket":
         """Count one request with each subject; raises RateLimited, with the headers of the tightest, counting none."""
         ticket = Ticket(self.windows)
         await ticket.join(subjects)
@@ -54,26 +70,24 @@ class Ticket:
         self._inside: list[str] = []
         self._names: set[str] = set()
 
-    async def join(self, subjects: Sequence[Subject]) -> None:
+    async def join(self, subjects: Sequence[Subject] | Group) -> None:
         """Count the request with more subjects, which are known later, as a model is. Where tokens are
         reserved already, they are with these, too, and a place is taken: a fallback may be found as late as that.
 
         Raises RateLimited, counting with none of these; with those before it has been counted.
         """
-        names = [subject.name for subject in subjects]
-        if len({*names, *self._names}) != len(names) + len(self._names):
-            raise ValueError(f"a subject came twice: {names}")
-        requests = [(each, f"{each.name} requests", each.limits.requests) for each in subjects if each.limits.requests]
-        tokens = [(each, f"{each.name} tokens", each.limits.tokens) for each in subjects if each.limits.tokens]
-        places = [(each, Place(each.name, each.limits.concurrent)) for each in subjects if each.limits.concurrent]
+        group = subjects if isinstance(subjects, Group) else Group(subjects)
+        if not self._names.isdisjoint(group.names):
+            raise ValueError(f"a subject came twice: {group.names}")
         before = self._requests, self._tokens, self._places
-        self._requests, self._tokens, self._places = before[0] + requests, before[1] + tokens, before[2] + places
+        self._requests = before[0] + group.requests
+        self._tokens, self._places = before[1] + group.tokens, before[2] + group.places
         try:
-            await self._take([Want(window, rate, 1) for _, window, rate in requests], tokens, places)
+            await self._take(group.wants, group.tokens, group.places)
         except BaseException:
             self._requests, self._tokens, self._places = before
             raise
-        self._names.update(names)
+        self._names.update(group.names)
 
     async def _take(
         self,
@@ -83,8 +97,8 @@ class Ticket:
     ) -> None:
         """The requests, and as far as tokens are reserved those and the places; all or none. Raises RateLimited."""
         late = self._reserved is not None
-        wants = [Want(window, rate, self._reserved or 0) for _, window, rate in tokens if late]
-        inside = [place for _, place in places if late]
+        wants = [Want(window, rate, self._reserved or 0) for _, window, rate in tokens] if late else []
+        inside = [place for _, place in places] if late else []
         taken = await self._windows.take([*requests, *wants], inside)
         if isinstance(taken, Full):
             raise self._refusal(taken)

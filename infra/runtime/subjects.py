@@ -1,17 +1,38 @@
 """Whose limits a call counts in: per key, under `total:` for all callers (docs/design.md, Configuration)."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from infra.config.objects import Endpoint, Limits
 from infra.identity.caller import Caller
-from infra.limits.limiter import Subject
+from infra.limits.limiter import Group, Subject
 
 if TYPE_CHECKING:
     from infra.catalogue.offer import Offer
 
 
-def endpoint_subjects(endpoint: Endpoint, caller: Caller) -> list[Subject]:
+T = TypeVar("T")
+KEPT_MAX = 10_000
+_kept: dict[tuple[int, int], tuple[Any, Any, Group]] = {}
+"""By the identity of two objects, which are kept with it: so no other ones ever have theirs."""
+
+
+def _group(what: T, caller: Caller, make: Callable[[T, Caller], list[Subject]]) -> Group:
+    """The same for every request of this caller, until caller or configuration are read anew."""
+    found = _kept.get((id(what), id(caller)))
+    if found is None:
+        if len(_kept) >= KEPT_MAX:
+            _kept.clear()
+        found = _kept[id(what), id(caller)] = what, caller, Group(make(what, caller))
+    return found[2]
+
+
+def endpoint_subjects(endpoint: Endpoint, caller: Caller) -> Group:
     """The key, its user, and the endpoint for this key and for all."""
+    return _group(endpoint, caller, _of_endpoint)
+
+
+def _of_endpoint(endpoint: Endpoint, caller: Caller) -> list[Subject]:
     found = [
         Subject(f"key {caller.key_id}", caller.key_limits, "this key"),
         Subject(f"user {caller.user_id}", caller.user_limits, "this user"),
@@ -19,8 +40,12 @@ def endpoint_subjects(endpoint: Endpoint, caller: Caller) -> list[Subject]:
     return _limited([*found, *_shared(f"endpoint {endpoint.name}", "this endpoint", endpoint.limits, caller)])
 
 
-def model_subjects(offer: "Offer", caller: Caller) -> list[Subject]:
+def model_subjects(offer: "Offer", caller: Caller) -> Group:
     """The model for this key and for all."""
+    return _group(offer, caller, _of_model)
+
+
+def _of_model(offer: "Offer", caller: Caller) -> list[Subject]:
     return _limited(_shared(f"model {offer.id}", "this model", offer.limits, caller))
 
 

@@ -4,6 +4,7 @@ import os
 import secrets
 import string
 import time
+from functools import lru_cache
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
@@ -36,6 +37,12 @@ class _Dice:
 _dice = _Dice()
 
 
+@lru_cache(maxsize=4)
+def _moment(milliseconds: int) -> str:
+    """The same for all ids of a millisecond."""
+    return base62(milliseconds, 8)
+
+
 def new(prefix: str) -> str:
     """A new id: user_0QxB3kLmZ4…"""
-    return f"{prefix}_{base62(time.time_ns() // 1_000_000, 8)}{base62(_dice.bits71(), 12)}"
+    return f"{prefix}_{_moment(time.time_ns() // 1_000_000)}{base62(_dice.bits71(), 12)}"
