@@ -97,13 +97,17 @@ async def callers(house: DemoHouse, tabs: int) -> None:
 @contextlib.asynccontextmanager
 async def _tabs(house: DemoHouse, tabs: int) -> AsyncIterator[None]:
     async with contextlib.AsyncExitStack() as stack:
-        for place in range(tabs):
-            # A browser each: a tab behind another would rightly ask nothing.
-            chromium = stack.enter_context(Chromium())
+        chromium = stack.enter_context(Chromium())
+        cookies: list[object] = []
+        for place in range(tabs):  # a window each: a tab behind another would rightly ask nothing
             browser = await stack.enter_async_context(Browser(chromium.address))
-            await sign_in(browser, house)
+            if cookies:
+                await browser.say("Network.setCookies", cookies=cookies)
+            else:
+                await sign_in(browser, house)
+                cookies = (await browser.say("Network.getCookies", urls=[house.room]))["cookies"]
             await browser.open(house.room + BUSIEST[place % len(BUSIEST)])
-            await browser.until(READY)
+            await browser.until(f"{READY} && !document.hidden")
         await asyncio.sleep(2)
         yield
 
