@@ -2,6 +2,7 @@
 
 python -m tests.ui.screenshots [--out screenshots] [--only users,overview] [--users 200] [--requests 20000]
                                [--data FOLDER]       keeps the demo data there, for the next time
+                               [--readme]            only the README's three, into docs/pictures
 """
 
 import argparse
@@ -22,6 +23,8 @@ from ui.pages import PAGES
 
 SIZES = {"desktop": (1360, 900, False), "phone": (390, 844, True)}
 THEMES = ("light", "dark")
+README = {"overview": 1180, "users-one": 826, "requests": 860}
+"""Its pictures, and how tall they are."""
 READY = """(() => {
   const room = document.querySelector("main.room");
   return room && !/Loading/.test(room.innerText) && !room.classList.contains("stale");
@@ -45,6 +48,17 @@ async def shoot_all(house: DemoHouse, out: Path, only: list[str]) -> None:
                         await _shoot(browser, house.room + path, out / f"{name}-{theme}-{size}.png")
                     for fault in browser.faults:
                         print(f"{theme} {size}: {fault}", file=sys.stderr)
+
+
+async def shoot_readme(house: DemoHouse, out: Path) -> None:
+    """The README's pictures, at its width."""
+    found = await targets(house)
+    with Chromium() as chromium:
+        async with Browser(chromium.address, 1280, 800) as browser:
+            await browser.say("Network.setCookie", name="theme", value="light", url=house.room)
+            await sign_in(browser, house)
+            for name, tallest in README.items():
+                await _shoot(browser, house.room + found[name], out / f"{name.split('-')[0]}.png", tallest)
 
 
 def _in_order(targets: dict[str, str], only: list[str]) -> list[tuple[str, str]]:
@@ -76,7 +90,7 @@ async def sign_in(browser: Browser, house: DemoHouse) -> None:
     await browser.until("!!document.querySelector('main.room')")
 
 
-async def _shoot(browser: Browser, url: str, path: Path) -> None:
+async def _shoot(browser: Browser, url: str, path: Path, tallest: int = 2_400) -> None:
     began = time.monotonic()
     await browser.open(url)
     await browser.until(f"location.href.startsWith({json.dumps(url)}) && document.readyState === 'complete'")
@@ -85,7 +99,7 @@ async def _shoot(browser: Browser, url: str, path: Path) -> None:
         took = time.monotonic() - began
         await asyncio.sleep(1.2)  # charts draw themselves
         print(f"{path.name:40} {took * 1000:6.0f} ms", flush=True)
-    await browser.shoot(path)
+    await browser.shoot(path, tallest)
 
 
 async def main() -> None:
@@ -96,15 +110,20 @@ async def main() -> None:
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--readme", action="store_true")
     given = parser.parse_args()
     if BINARY is None:
         sys.exit("There is no Chromium here: apt-get install chromium")
     with tempfile.TemporaryDirectory(prefix="aethergate-demo-") as scratch:
         folder = given.data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
+        out = ROOT / "docs" / "pictures" if given.readme else given.out
         async with demo_house(folder, given.users, given.requests) as house:
-            await shoot_all(house, given.out, [name for name in given.only.split(",") if name])
-    print(f"The pictures are in {given.out}.")
+            if given.readme:
+                await shoot_readme(house, out)
+            else:
+                await shoot_all(house, out, [name for name in given.only.split(",") if name])
+    print(f"The pictures are in {out}.")
 
 
 if __name__ == "__main__":

@@ -152,11 +152,11 @@ def _options(two_axes: bool) -> dict[str, Any]:
         "splitLine": {"lineStyle": {"color": GRID}},
     }
     right = {**axis, "splitLine": {"show": False}, "minInterval": 1}
-    small = {"icon": "roundRect", "itemWidth": 12, "itemHeight": 8, "textStyle": {"color": INK}, "pageIconColor": INK}
+    small = {"icon": "roundRect", "itemWidth": 14, "itemHeight": 14, "textStyle": {"color": INK}, "pageIconColor": INK}
     cut = {"width": 150, "overflow": "truncate"}
     return {
         "animation": False,
-        "grid": {"left": 8, "right": 8, "top": 40, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 16, "top": 40, "bottom": 4, "containLabel": True},
         "legend": {
             "type": "scroll",
             "top": 0,
