@@ -175,7 +175,7 @@ async def test_a_rolling_restart_fails_no_request(gates: Cluster) -> None:
 
 async def test_a_price_that_changes_in_mid_stream_is_for_later_requests(gates: Cluster) -> None:
     count = 100 if FULL else 20
-    gates.backend.script(pieces=20, delay=0.2)  # long enough that all of them run at once
+    gates.backend.script(pieces=20, delay=0.2 if FULL else 0.05)  # long enough that all of them run at once
     await gates.start()
     key, url = await new_key(gates), gates.urls()[0]
     streams = [asyncio.create_task(pieces_of(url, key)) for _ in range(count)]

@@ -157,10 +157,15 @@ async def test_mistakes_of_the_client_are_400_whatever_llama_cpp_calls_them(eith
 async def test_structured_output_and_logprobs_pass(either: Adapter) -> None:
     schema = {"name": "x", "schema": {"type": "object", "properties": {"ok": {"const": True}}, "required": ["ok"]}}
     answer = await whole(
-        either, "chat", messages=HELLO, max_tokens=40, response_format={"type": "json_schema", "json_schema": schema}
+        either,
+        "chat",
+        messages=HELLO,
+        max_tokens=40,
+        temperature=0,
+        response_format={"type": "json_schema", "json_schema": schema},
     )
     assert json.loads(answer["choices"][0]["message"]["content"]) == {"ok": True}
-    answer = await whole(either, "chat", messages=HELLO, max_tokens=2, logprobs=True, top_logprobs=2)
+    answer = await whole(either, "chat", messages=HELLO, max_tokens=2, temperature=0, logprobs=True, top_logprobs=2)
     assert len(answer["choices"][0]["logprobs"]["content"]) == 2
 
 

@@ -15,7 +15,7 @@ models             key   GET /v1/models, GET /v1/models/{id:path}
 account            key   GET /v1/account, GET /v1/account/usage, GET /v1/account/requests, GET /v1/account/requests/{id}
 health             open  GET /health, GET /health/live, GET /health/ready
 metrics            admin GET /metrics
-admin_session      admin POST /admin/session
+admin_session      admin POST /admin/session, DELETE /admin/session
 admin_overview     admin GET /admin/overview
 admin_figures      admin GET /admin/series, GET /admin/margins, POST /admin/figures/rebuild
 admin_live         admin GET /admin/live, POST /admin/live/{id}/stop
