@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import math
 import time
 from collections import Counter
 from typing import Any
@@ -67,7 +68,8 @@ async def test_far_more_clients_than_the_queue_holds_are_refused_at_once(gates: 
     statuses = Counter(answer.status for answer in answers)
     refused = [answer for answer in answers if answer.status == 503]
     ends = [seen.ended_at for seen in gates.backend.seen]
-    goodput = len(ends) * SERVICE / SLOTS / (max(ends) - min(ends) + SERVICE)
+    # Of seventeen, four slots do the last one alone: what they can do is five times a service time.
+    goodput = math.ceil(len(ends) / SLOTS) * SERVICE / (max(ends) - min(ends) + SERVICE)
     slow = max(answer.processing_ms for answer in refused)
     p99 = percentile([answer.seconds for answer in refused], 0.99)
     told(
@@ -80,8 +82,9 @@ async def test_far_more_clients_than_the_queue_holds_are_refused_at_once(gates: 
     assert SLOTS <= statuses[200] <= SLOTS + 16
     assert gates.backend.running_max <= SLOTS
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
-    assert p99 < (3 if FULL else 10)
-    assert goodput > (0.9 if FULL else 0.3)
+    assert p99 < (1.5 if FULL else 10)
+    assert goodput > (0.95 if FULL else 0.3)
+    assert slow <= (50 if FULL else 5_000)
     await gates.proved()
 
 
@@ -114,7 +117,7 @@ async def test_the_slots_stay_busy_while_five_hundred_come_again_and_again(gates
     told("sustained", gates, statuses=dict(seen), most=gates.backend.running_max, goodput=f"{goodput:.1%}")
     assert gates.backend.running_max <= SLOTS
     assert set(seen) == {200, 503}
-    assert goodput > (0.9 if FULL else 0.3)
+    assert goodput > (0.95 if FULL else 0.3)
     await gates.proved()
 
 
