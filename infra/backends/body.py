@@ -1,7 +1,8 @@
 """The body of a backend's answer: read piece by piece, or flowing on without a task being woken for each piece."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import aiohttp
 import httpx
@@ -43,19 +44,12 @@ class Body(httpx.AsyncByteStream):
 
     async def read(self, seconds: float | None) -> bytes:
         """What has arrived, waiting at most so long for the first byte of it; empty at the end."""
-        try:
+        with self._failing():
             found = self._content.read_nowait()
             if found or self._content.is_eof():
                 return found
             self._expect(seconds)
             found = await self._content.readany()
-        except Exception as error:
-            self._stop()
-            self._connection.close()
-            raise translated(error) from error
-        except BaseException:
-            self._stop()
-            raise
         self._due = None
         return found
 
@@ -88,8 +82,19 @@ class Body(httpx.AsyncByteStream):
         self._expect(seconds)
         protocol.heard = self._heard = heard
         try:
-            heard()
-            await over
+            with self._failing():
+                heard()
+                await over
+        finally:
+            self._due = self._heard = None
+            if protocol.heard is heard:  # else the connection serves another already
+                protocol.heard = None
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """An error is translated, and the connection is of no more use; the timer ends with a cancellation, too."""
+        try:
+            yield
         except Exception as error:
             self._stop()
             self._connection.close()
@@ -97,10 +102,6 @@ class Body(httpx.AsyncByteStream):
         except BaseException:
             self._stop()
             raise
-        finally:
-            self._due = self._heard = None
-            if protocol.heard is heard:  # else the connection serves another already
-                protocol.heard = None
 
     def _expect(self, seconds: float | None) -> None:
         """One timer serves many reads: it looks when it is due whether the one that waits then has waited too long."""

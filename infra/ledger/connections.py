@@ -36,8 +36,8 @@ def begin(connection: sqlite3.Connection, patience: float = PATIENCE_SECONDS) ->
         time.sleep(_LOOK_SECONDS)
 
 
-class CountingSqlite(ABC):
-    """For counts that several workers on one file share: nothing here must reach the disk."""
+class OwnSqlite(ABC):
+    """A connection with a thread of its own."""
 
     impossible = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError, TypeError)
 
@@ -52,8 +52,11 @@ class CountingSqlite(ABC):
 
     def _open(self) -> None:
         self._close()
-        self._connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
-        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection = self._connect()
+
+    @abstractmethod
+    def _connect(self) -> sqlite3.Connection:
+        """In the thread; raises sqlite3.Error."""
 
     async def close(self) -> None:
         """Disconnects and ends the thread."""
@@ -65,14 +68,27 @@ class CountingSqlite(ABC):
             self._connection.close()
             self._connection = None
 
+    @property
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise sqlite3.OperationalError("not connected")
+        return self._connection
+
+
+class CountingSqlite(OwnSqlite):
+    """For counts that several workers on one file share: nothing here must reach the disk."""
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
     async def commit(self, operations: Sequence[Any]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
         """See `Vault.commit`; raises sqlite3.Error."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, operations), {}
 
     def _commit(self, operations: Sequence[Any]) -> list[Any]:
-        connection = self._connection
-        if connection is None:
-            raise sqlite3.OperationalError("not connected")
+        connection = self._connected
         begin(connection)
         try:
             results = self._apply(connection, operations)

@@ -8,7 +8,6 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 
 from infra.ledger import batch, failpoint
 from infra.ledger.books import Account, AuditRow, Books, EntryRow, RequestRow, columns, values
-from infra.ledger.connections import begin
+from infra.ledger.connections import OwnSqlite, begin
 from infra.ledger.operations import Hold, Operation, Renew, Result
 from infra.ledger.vault import LEASE_SECONDS
 from infra.store.clock import SECOND_US, now_us
@@ -90,37 +89,29 @@ _SAVE_LEASE = (
 )
 
 
-class SqliteVault:
+class SqliteVault(OwnSqlite):
     """See `Vault`. `synchronous` is FULL for a batch that must reach the disk, NORMAL for one of holds and progress."""
 
-    impossible = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError, TypeError)
-
     def __init__(self, path: str) -> None:
-        self._path, self._place = path, Path(path)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
-        self._connection: sqlite3.Connection | None = None
+        super().__init__(path, "ledger")
+        self._place = Path(path)
         self._manner: _Manner | None = None
         self._in_a_row = 0
         self._slow_until = 0.0
         """Monotonic seconds."""
         self._file: tuple[int, int] | None = None
 
-    async def open(self) -> None:
-        """Connects; again after a failure."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
-
-    def _open(self) -> None:
-        self._close()
-        self._file = self._on_disk()
+    def _connect(self) -> sqlite3.Connection:
+        self._file, self._manner = self._on_disk(), None
         # The writer's batches come one after the other, so that no two threads are ever in it.
-        self._connection = sqlite3.connect(
+        connection = sqlite3.connect(
             self._path, timeout=0, isolation_level=None, cached_statements=512, check_same_thread=False
         )
-        self._connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA foreign_keys=ON")
         # The upper levels of every index of a million requests. With SQLite's 2 MB a hold and its bill took three times
         # as long there as in an empty database; memory is taken only as it is used.
-        self._connection.execute("PRAGMA cache_size=-16384")
-        self._manner = None
+        connection.execute("PRAGMA cache_size=-16384")
+        return connection
 
     def _on_disk(self) -> tuple[int, int]:
         """Which file is at the path; one that was deleted takes every write and keeps none. Raises OperationalError."""
@@ -129,16 +120,6 @@ class SqliteVault:
         except OSError as error:
             raise sqlite3.OperationalError(f"the database file cannot be found: {error.strerror}") from None
         return found.st_dev, found.st_ino
-
-    async def close(self) -> None:
-        """Disconnects and ends the thread."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
-
-    def _close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     async def commit(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]]:
         """See `Vault.commit`; raises sqlite3.Error."""
@@ -172,9 +153,7 @@ class SqliteVault:
     def _commit(
         self, operations: Sequence[Operation], manner: _Manner
     ) -> tuple[list[Result], dict[str, tuple[int, int]]]:
-        connection = self._connection
-        if connection is None:
-            raise sqlite3.OperationalError("not connected")
+        connection = self._connected
         if self._on_disk() != self._file:
             raise sqlite3.OperationalError("another file is in the place of the database")
         self._set(connection, manner)

@@ -18,9 +18,8 @@ from quart.globals import _cv_app, _cv_request
 from quart.sessions import NullSession
 from quart.typing import ResponseTypes
 from quart.utils import encode_headers
-from quart.wrappers.base import BaseRequestWebsocket
 from quart.wrappers.response import DataBody
-from werkzeug.routing import MapAdapter, Rule
+from werkzeug.routing import Rule
 
 WATCH_SECONDS = 0.1
 """An answer that is not out by then may take long: from then on we look whether the client is still there."""
@@ -150,27 +149,6 @@ _SIGNALS = (
 )
 
 
-class _Way:
-    """In the place of werkzeug's MapAdapter: a path without names in it is found by a look-up, and anything else by
-    the adapter that Quart would have made. Its matcher leaves a circle of objects behind, so that all that hangs on a
-    request would wait for the garbage collector."""
-
-    def __init__(self, app: "FunctionApp", request: BaseRequestWebsocket) -> None:
-        self._app, self._request = app, request
-
-    def match(self, *, return_rule: bool) -> Any:
-        """The rule and the names in the path, which is what Quart asks for."""
-        rule = self._app.fixed.get((self._request.method, self._request.path))
-        return self._adapter.match(return_rule=return_rule) if rule is None else (rule, {})
-
-    @cached_property
-    def _adapter(self) -> Any:
-        return Quart.create_url_adapter(self._app, self._request)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._adapter, name)
-
-
 class FunctionApp(Quart):
     """One endpoint's function."""
 
@@ -183,7 +161,9 @@ class FunctionApp(Quart):
         return {(method, rule.rule): rule for rule in reversed(rules) for method in rule.methods or ()}
 
     def plain_rule(self, method: str, path: str) -> Rule | None:
-        """Of a request that needs nothing of Quart but its view: the rule, else None."""
+        """Of a request that needs nothing of Quart but its view: the rule, else None. It is looked up, because the
+        matcher of werkzeug leaves a circle of objects behind: all that hangs on the request would wait for the garbage
+        collector."""
         rule = self.fixed.get((method, path))
         return None if rule is None or method == "OPTIONS" or self.secret_key or any(self._hooks()) else rule
 
@@ -214,7 +194,3 @@ class FunctionApp(Quart):
         finally:
             _cv_request.reset(token)
             _cv_app.reset(app_token)
-
-    def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
-        """See Quart."""
-        return super().create_url_adapter(None) if request is None else cast(MapAdapter, _Way(self, request))
