@@ -39,10 +39,11 @@ _SAVE_REQUESTS = (
     + ", ".join(f"{name} = excluded.{name}" for name in columns(RequestRow) if name != "id")
 )
 _SAVE = (
-    f"WITH accounts AS ({_SAVE_ACCOUNTS}), requests AS ({_SAVE_REQUESTS})"
-    f" {_insert('entries', EntryRow, 5 + len(columns(RequestRow)))}"
+    f"WITH accounts AS ({_SAVE_ACCOUNTS}), requests AS ({_SAVE_REQUESTS} RETURNING xmax = 0 AS fresh),"
+    f" entries AS ({_insert('entries', EntryRow, 5 + len(columns(RequestRow)))})"
+    " SELECT count(*) FROM requests WHERE fresh"
 )
-"""What every batch writes, in one round trip."""
+"""What every batch writes, in one round trip; how many requests were not there before."""
 _LOCK_ROWS = (
     f"SELECT (SELECT array_agg(row) FROM (SELECT ROW({', '.join(columns(Account))}) AS row FROM users"
     " WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE) AS accounts),"
@@ -56,15 +57,20 @@ _SAVE_LEASE = (
 )
 
 
+class Overtaken(Exception):
+    """A request that was not there is there now: the batch was decided on what is no longer so."""
+
+
 class PostgresVault(OwnPostgres):
     """See `Vault`. Batches of holds and progress commit without waiting for the disk."""
 
     async def commit(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]]:
-        """See `Vault.commit`; raises asyncpg.PostgresError, OSError."""
+        """See `Vault.commit`; raises asyncpg.PostgresError, OSError, Overtaken."""
         async with self.transaction(durable=batch.durable(operations)) as connection:
             books = await _load(connection, batch.needs(operations))
+            known = frozenset(books.requests)
             results = batch.decide(operations, books)
-            await _save(connection, books, batch.renewals(operations))
+            await _save(connection, books, known, batch.renewals(operations))
             failpoint.reach("before-commit")
         failpoint.reach("after-commit")
         return results, {id: (books.accounts[id].balance, books.accounts[id].held) for id in books.touched_accounts}
@@ -86,7 +92,9 @@ async def _load(connection: "asyncpg.Connection", needs: batch.Needs) -> Books:
     return books
 
 
-async def _save(connection: "asyncpg.Connection", books: Books, renewals: Sequence[Renew]) -> None:
+async def _save(
+    connection: "asyncpg.Connection", books: Books, known: frozenset[str], renewals: Sequence[Renew]
+) -> None:
     await _many(connection, _INSERT_ACCOUNTS, books.new_accounts.values())
     changed = [books.accounts[id] for id in sorted(books.touched_accounts) if id not in books.new_accounts]
     requests = [books.requests[id] for id in sorted(books.touched_requests)]
@@ -94,7 +102,11 @@ async def _save(connection: "asyncpg.Connection", books: Books, renewals: Sequen
         accounts = [(row.id, row.balance, row.held, row.seq) for row in changed]
         arrays = [*_arrays_of(accounts, 4), *_arrays_of(map(values, requests), len(columns(RequestRow)))]
         arrays += _arrays_of(map(values, books.new_entries), len(columns(EntryRow)))
-        await connection.execute(_SAVE, *arrays)
+        fresh = await connection.fetchval(_SAVE, *arrays)
+        if fresh != len(books.touched_requests - known):
+            # While we waited for an account another transaction wrote its request: the first try of ours whose
+            # connection was lost. Our one reading began before that; the next one sees it.
+            raise Overtaken("a request of this batch was written meanwhile")
     await _many(connection, _INSERT_AUDITS, books.audits)
     for lease in renewals:
         await connection.execute(_SAVE_LEASE, lease.instance, lease.url, lease.started_us, LEASE_SECONDS * 1_000_000)
