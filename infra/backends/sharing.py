@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from infra.backends.queue import Rank
 from infra.backends.shares import Claim, Leave, Report, Share, heir, portion
+from infra.ledger.patience import unavailable
+from infra.ledger.vault import COMMIT_SECONDS_MAX
 from infra.ledger.writer import Writer
 from infra.store.clock import SECOND_US
 
@@ -24,6 +26,8 @@ ASKS_PER_REQUEST = 40
 QUIET_SECONDS = 10.0
 """After a database that was away, and at the start, a process whose lease has run out is not yet taken for dead: it
 could not renew it either."""
+LATE_SECONDS = 0.25
+"""How often it is looked whether the database still owes an answer; longer than spending waits, nobody waits here."""
 GRACE_US, LONG_US = 60 * SECOND_US, 86_400 * SECOND_US
 """At the start, and after an outage, however long it was."""
 
@@ -160,6 +164,12 @@ class Holding:
         self._again = False
         self._flying = self._sharing.tell(report)
         self._flying.add_done_callback(self._answered)
+        self._timer = asyncio.get_running_loop().call_later(COMMIT_SECONDS_MAX, self._late)
+
+    def _late(self) -> None:
+        """Whoever waits could not pay either: what cannot be asked for a slot cannot be asked for a hold."""
+        self._station.dismiss(unavailable())
+        self._timer = asyncio.get_running_loop().call_later(LATE_SECONDS, self._late)
 
     def _claim(self) -> Claim:
         slots, best = self._station.slots, self._station.queue.best()
@@ -179,8 +189,11 @@ class Holding:
     def _answered(self, answer: "asyncio.Future[Share]") -> None:
         self._flying = None
         got = 0
+        if self._timer is not None:
+            self._timer.cancel()
         if answer.exception() is not None:
             self._sharing.failed()
+            self._station.dismiss(unavailable())
         else:
             share = answer.result()
             self.others, got = share.others, share.granted

@@ -4,11 +4,8 @@ import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-import asyncpg
-from tortoise.exceptions import BaseORMException
-
 from infra.config.objects import Secrets
-from infra.errors import AdminRequired, BillingUnavailable, GatewayError, KeyDisabled, KeyInvalid, RateLimited
+from infra.errors import AdminRequired, GatewayError, KeyDisabled, KeyInvalid, RateLimited
 from infra.identity import presented
 from infra.identity.brakes import Brakes
 from infra.identity.cache import KeyCache
@@ -18,6 +15,7 @@ from infra.identity.keys import Keys
 from infra.identity.last_used import LastUsed
 from infra.identity.sessions import Sessions
 from infra.identity.users import Users
+from infra.ledger.patience import soon
 from infra.limits.wire import limits_from_json
 from infra.store.clock import now_us
 from infra.store.database import Store
@@ -148,11 +146,12 @@ async def _read(key_id: str) -> Known | None:
 
 async def _read_all(key_ids: Sequence[str]) -> dict[str, Known]:
     """Those of them that there are. Raises BillingUnavailable."""
-    try:
-        keys = await Key.filter(id__in=key_ids)
-        users = {user.id: user for user in await User.filter(id__in={key.user_id for key in keys})} if keys else {}
-    except (BaseORMException, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise BillingUnavailable("Keys cannot be looked up at the moment.") from error
+    return await soon(_found(key_ids))
+
+
+async def _found(key_ids: Sequence[str]) -> dict[str, Known]:
+    keys = await Key.filter(id__in=key_ids)
+    users = {user.id: user for user in await User.filter(id__in={key.user_id for key in keys})} if keys else {}
     return {key.id: _known(key, users[key.user_id]) for key in keys if key.user_id in users}
 
 

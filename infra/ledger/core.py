@@ -175,6 +175,9 @@ def _post(operation: Post, books: Books) -> Result:
         return Refused("no_account")
     known = books.entries.get(operation.entry_id)
     if known is not None:
+        moved = known.amount if known.credit == f"user:{account.id}" else -known.amount
+        if operation.amount not in (0, moved):  # nothing: all that was left, which a retry finds gone
+            return Refused("mismatch")
         return Posted(known.id, known.amount, known.balance_after)
     if operation.amount < 0 and account.free < -operation.amount:
         return Refused("on_hold" if account.balance >= -operation.amount else "too_low", account.free, account.held)

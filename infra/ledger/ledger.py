@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, BillingUnavailable, Conflict, KeyDisabled, NotFound
+from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, Conflict, KeyDisabled, NotFound
 from infra.ledger.books import RequestRow
 from infra.ledger.clock import LeaseClock
 from infra.ledger.operations import (
@@ -27,7 +27,9 @@ from infra.ledger.operations import (
     Settle,
     Void,
 )
+from infra.ledger.patience import soon, unavailable
 from infra.ledger.postgres_vault import PostgresVault
+from infra.ledger.refusals import no_post
 from infra.ledger.spool import Spool, leftovers
 from infra.ledger.sqlite_vault import SqliteVault
 from infra.ledger.vault import COMMIT_SECONDS_MAX
@@ -198,7 +200,7 @@ class Ledger:
         answer = self.writer.submit(operation)
         done, _ = await asyncio.wait({answer}, timeout=COMMIT_SECONDS_MAX)
         if not done:
-            raise BillingUnavailable("Billing is unavailable at the moment, please try again.")
+            raise unavailable()
         result: Result = answer.result()
         return result
 
@@ -217,7 +219,7 @@ class Ledger:
     async def post(self, order: TopUp | Adjustment | Refund) -> Posted:
         """Moves money by the owner's hand; the same idempotency key never moves it twice.
 
-        Raises BadRequest, NotFound, Conflict, BillingUnavailable.
+        Raises BadRequest, NotFound, Conflict, IdempotencyMismatch, BillingUnavailable.
         """
         if isinstance(order, Refund):
             return await self._refund(order)
@@ -253,16 +255,17 @@ class Ledger:
         answer = await self._soon(operation)
         if isinstance(answer, wanted):
             return answer
-        raise _no_post(answer)
+        raise no_post(answer)
 
     # --- what there is ---------------------------------------------------------------------------------------------
 
     async def money(self, user_id: str, *, fresh: bool = False) -> Money:
-        """Balance and held of a user: as this process last saw them, or read anew; raises NotFound."""
+        """Balance and held of a user: as this process last saw them, or read anew. Raises NotFound,
+        BillingUnavailable."""
         known = self._money.get(user_id)
         if known is not None and not fresh:
             return known
-        user = await User.get_or_none(id=user_id)
+        user = await soon(_user(user_id))
         if user is None:
             raise NotFound("There is no such user.")
         found = self._money[user_id] = Money(user.balance, user.held)
@@ -295,6 +298,10 @@ class Ledger:
         return resolved + await self.recover(all_others=all_others)
 
 
+async def _user(id: str) -> User | None:
+    return await User.get_or_none(id=id)
+
+
 def _spool_place(store: Store) -> tuple[Path, str]:
     """Where bills wait while the database does not answer: beside the SQLite file, else below the working directory."""
     if store.dialect == "sqlite":
@@ -313,24 +320,3 @@ def too_low(needed: int, free: int) -> BalanceTooLow:
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _no_post(answer: Result) -> Exception:
-    if not isinstance(answer, Refused):
-        raise TypeError(f"unexpected answer of the books: {answer!r}")
-    match answer.why:
-        case "exists":
-            return Conflict("A user of that name exists already.", param="username")
-        case "no_account" | "no_request":
-            return NotFound("There is no such user or request.")
-        case "open":
-            return Conflict("The request is still running; it can be refunded when it has ended.")
-        case "over_original":
-            return Conflict(f"Only {show_money(answer.free)} of this request's charge is left to refund.")
-        case "over_limit":
-            return BadRequest("The balance would exceed the largest amount.", param="amount")
-        case _:
-            return Conflict(
-                f"The balance does not allow it: {show_money(answer.free)} is free, {show_money(answer.held)} is held"
-                " by running requests."
-            )

@@ -142,7 +142,16 @@ class Refused:
     """The books say no; `free` and `held` are the account's, for the sentence that the caller reads."""
 
     why: Literal[
-        "no_account", "inactive", "too_low", "on_hold", "exists", "no_request", "over_original", "over_limit", "open"
+        "no_account",
+        "inactive",
+        "too_low",
+        "on_hold",
+        "exists",
+        "no_request",
+        "over_original",
+        "over_limit",
+        "open",
+        "mismatch",
     ]
     free: int = 0
     held: int = 0

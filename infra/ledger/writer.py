@@ -17,6 +17,7 @@ from typing import Any
 from infra.errors import BillingUnavailable
 from infra.ledger import failpoint
 from infra.ledger.operations import Done
+from infra.ledger.patience import unavailable
 from infra.ledger.spool import Spool
 from infra.ledger.vault import COMMIT_SECONDS_MAX, Vault
 
@@ -90,6 +91,18 @@ class Writer:
     def healthy(self) -> bool:
         """False while the last commit failed, or when the task is gone."""
         return self._failing_since is None and self._task is not None and not self._task.done()
+
+    @property
+    def stalled(self) -> bool:
+        """Whether commits fail, or one takes longer than anybody who spends would wait for it."""
+        late = bool(self._waiting) and time.monotonic() - self._waiting[0].since > COMMIT_SECONDS_MAX
+        return late or self._failing_since is not None
+
+    def refuse_if_stalled(self) -> None:
+        """For what need not begin: whoever would wait for the writer only to be refused is refused at once. Raises
+        BillingUnavailable."""
+        if self.stalled:
+            raise unavailable()
 
     @property
     def depth(self) -> int:
@@ -219,5 +232,5 @@ class Writer:
 
 def _fail(order: Order) -> None:
     if not order.answer.done():
-        order.answer.set_exception(BillingUnavailable("Billing is unavailable at the moment, please try again."))
+        order.answer.set_exception(unavailable())
         order.answer.exception()

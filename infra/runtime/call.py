@@ -141,15 +141,17 @@ class Call:
 
     async def afford(self, offer: "Offer", ask: Ask) -> None:
         """Counts the request in the model's own limits and refuses at once what the balance cannot pay; pins nothing
-        yet. Raises BadRequest (a service tier that is not offered), RateLimited, BalanceTooLow."""
+        yet. Raises BadRequest (a service tier that is not offered), RateLimited, BalanceTooLow,
+        BillingUnavailable."""
         self.tier = tier_of(ask.tier, self.gateway.manifest.gateway)
         self._bounds = await self.affordable(offer, ask)
 
     async def affordable(self, offer: "Offer", ask: Ask) -> Bounds:
         """The same for any model that may serve: what it can cost at most."""
+        ledger, user = self.gateway.ledger, self.user.user_id
+        ledger.writer.refuse_if_stalled()
         await self.count_model(offer)
         bounds = self.bounds(offer, ask)
-        ledger, user = self.gateway.ledger, self.user.user_id
         money = await ledger.money(user)
         if money.free < bounds.want():
             # The bound is a byte per token; close to the end of the money the backend's own count decides.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from quart import Response
 
 from infra.backends.reply import Reply
-from infra.errors import BackendTimeout, GatewayError
+from infra.errors import BackendTimeout, BillingUnavailable, GatewayError
 from infra.ledger.books import RequestRow
 from infra.ledger.operations import Billed, Progress
 from infra.metering.ask import Ask, Reading
@@ -248,9 +248,9 @@ class Relay:
         ledger = self.call.gateway.ledger
         if bill is None:
             self.correct_limits(Units())
-            if self.sending.in_books:
+            if self.sending.in_books and not isinstance(error, BillingUnavailable):
                 self.billed = await ledger.void(row)
-            else:
+            else:  # with a database that is away nobody waits for a void: who is refused is told at once
                 ledger.journal(row.changed(state="VOID"))
         else:
             self.correct_limits(bill.units)

@@ -178,6 +178,7 @@ class Sending:
         if relay.call.ticket is not None:
             await self._reserve(relay.call.ticket, self.seat)
         relay.row.backend, relay.row.upstream = self.seat.target.backend, self.seat.target.upstream
+        relay.call.gateway.ledger.writer.refuse_if_stalled()
         self.in_books = True  # from here on they may know this request, whatever comes back
         # A hold cannot grow: it is for the dearest of the models that may come to serve.
         wants = [relay.bounds.want(), *(relay.call.bounds(other, relay.ask).want() for other in self._fallbacks)]

@@ -66,7 +66,7 @@ class Workers:
     async def _keep(self, number: int) -> None:
         """One worker and whoever takes its place."""
         while not self._stopping.is_set():
-            code = await self._live(number)
+            code, instance = await self._live(number)
             if self._stopping.is_set():
                 return
             if code == 1 and not self._was_ready:
@@ -75,10 +75,14 @@ class Workers:
                 self._stop()
                 return
             log.error("a worker died", extra={"worker": number, "code": code})
+            freeing = asyncio.create_task(self._end_lease(instance)) if instance is not None else None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RESPAWN_SECONDS)
+            if freeing is not None:
+                await freeing
 
-    async def _live(self, number: int) -> int:
+    async def _live(self, number: int) -> tuple[int, str | None]:
+        """Its exit code, and the instance as which it served."""
         child = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
@@ -100,9 +104,7 @@ class Workers:
             code = await child.wait()
         finally:
             self._children.discard(child)
-        if code != 0 and instance is not None:
-            await self._end_lease(instance)
-        return code
+        return code, instance
 
     async def _end_lease(self, instance: str) -> None:
         """We saw it die: nobody need wait until its lease runs out to free what it held."""

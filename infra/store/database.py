@@ -55,7 +55,8 @@ class Store:
         if self.url.dialect == "sqlite":
             Path(self.url.path).parent.mkdir(parents=True, exist_ok=True)
             return await asyncio.to_thread(migrate_sqlite, self.url.path)
-        connection = await self.connect_postgres()
+        # Without a limit on statements: a step may rebuild a table of millions.
+        connection = await asyncpg.connect(**self.url.asyncpg(), timeout=COMMAND_SECONDS)
         try:
             return await migrate_postgres(connection)
         finally:

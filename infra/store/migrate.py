@@ -106,9 +106,10 @@ def _statements(script: str) -> Iterator[str]:
 
 
 async def migrate_postgres(connection: "asyncpg.Connection", until: int | None = None) -> list[str]:
-    """Migrates the connection's database and returns the names of the steps taken; other processes wait their turn."""
+    """Migrates the connection's database and returns the names of the steps taken; other processes wait their turn,
+    up to 30 s."""
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK, timeout=LOCK_SECONDS)
         await connection.execute(_TABLE)
         applied = {row["version"] for row in await connection.fetch("SELECT version FROM schema_migrations")}
         steps = pending(applied, "postgres", until)

@@ -11,7 +11,7 @@ FUNCTION_LINES_MAX = 60
 HANDLER_LINES_MAX = 60
 
 LONGER = {
-    "infra/ledger/ledger.py": (340, "the verbs of money, each with what it raises"),
+    "infra/ledger/ledger.py": (330, "the verbs of money, each with what it raises"),
     "tests/infra/backends/test_pool.py": (365, "slots, queue, health and reload of one pool, proved together"),
 }
 """file → (lines it may have, why it is one file). The numbers only go down."""

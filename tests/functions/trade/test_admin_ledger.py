@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from infra.store.models import Replay
 from tests.functions.trade.owner import COST, Owner
 
 MOVES = ["topups", "adjustments", "refunds"]
@@ -57,6 +58,31 @@ async def test_a_key_that_comes_again_with_another_amount_is_refused(owner: Owne
     error = await owner.move("topups", {"username": "ada", "amount": "2"}, "k", 422)
     assert error["error"]["code"] == "idempotency_mismatch"
     assert await balance(owner) == TEN + 10**9
+
+
+async def test_a_key_that_comes_again_after_its_answer_was_forgotten_moves_nothing_and_does_not_say_it_did(
+    owner: Owner,
+) -> None:
+    """Answers are kept for a day, what a key has moved is known for ever."""
+    key = await owner.running.key()
+    id = (await owner.chat(key)).headers["x-request-id"]
+    first = await owner.move("topups", {"username": "ada", "amount": "1"}, "k")
+    up = {"username": "ada", "amount": "1", "reason": "x"}
+    await owner.move("adjustments", up, "k")
+    back = await owner.move("refunds", {"request_id": id, "reason": "bad answer"}, "k")
+    await Replay.all().delete()
+    assert await owner.move("topups", {"username": "ada", "amount": "1"}, "k") == first
+    assert await owner.move("refunds", {"request_id": id, "reason": "bad answer"}, "k") == back
+    await Replay.all().delete()
+    for what, other in (
+        ("topups", {"username": "ada", "amount": "2"}),
+        ("adjustments", {**up, "amount": "-1"}),
+        ("refunds", {"request_id": id, "amount": "0.000001", "reason": "bad answer"}),
+    ):
+        error = await owner.move(what, other, "k", 422)
+        assert error["error"]["code"] == "idempotency_mismatch"
+    assert await balance(owner) == TEN + 2 * 10**9
+    await owner.running.settled()
 
 
 async def test_an_adjustment_goes_both_ways_but_never_below_zero(owner: Owner) -> None:

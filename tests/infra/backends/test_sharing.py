@@ -18,7 +18,7 @@ from infra.backends.shares import Report
 from infra.backends.sharing import Sharing
 from infra.config.objects import Backend, QueueSettings, Target
 from infra.config.urls import database_url
-from infra.errors import Overloaded
+from infra.errors import BillingUnavailable, Overloaded
 from infra.ledger.ledger import Ledger
 from infra.ledger.writer import Writer
 from infra.store.database import Store
@@ -279,8 +279,8 @@ async def test_without_the_database_what_is_held_stays_and_more_there_is_not(dat
         vault.commit = away  # type: ignore[method-assign]
         seats.pop().release()
         seats.append(await asyncio.wait_for(one.seat([A], "u", 1), 0.5))
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(one.seat([A], "u", 1), 1)
+        with pytest.raises(BillingUnavailable):  # who cannot be given a slot cannot pay either
+            await asyncio.wait_for(one.seat([A], "u", 1), 2.5)
         vault.commit = commit  # type: ignore[method-assign]
         seats.append(await asyncio.wait_for(one.seat([A], "u", 1), 5))
         seats.append(await asyncio.wait_for(two.seat([A], "u", 1), 5))

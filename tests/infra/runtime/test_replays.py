@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.runtime.replays import Recent
+from infra.store.models import Replay
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import MANIFEST, Running, running
 
@@ -60,6 +61,36 @@ async def test_a_stream_is_not_carried_out_twice_and_the_refusal_names_the_first
     again = await post(gate, key, {**CHAT, "stream": True}, "k1")
     assert again.status_code == 409
     assert first.headers["x-request-id"] in again.json()["error"]["message"]
+
+
+async def test_a_request_that_runs_for_longer_than_one_counts_as_abandoned_is_not_carried_out_twice(
+    gate: Running, backend: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.runtime.replays.ABANDONED_SECONDS", 0)
+    backend.script(first_delay=0.5)
+    key = await gate.key()
+    first = asyncio.ensure_future(post(gate, key, CHAT, "k1"))
+    await asyncio.sleep(0.3)
+    assert (await post(gate, key, CHAT, "k1")).status_code == 409
+    assert (await first).status_code == 200
+    assert len([seen for seen in backend.seen if seen.method == "POST"]) == 1
+
+
+async def test_what_was_billed_is_not_carried_out_again_though_its_process_died_before_the_answer_was_noted(
+    gate: Running, backend: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.runtime.replays.ABANDONED_SECONDS", 0)
+    key = await gate.key()
+    first = await post(gate, key, CHAT, "k1")
+    backend.once(status=500)
+    await post(gate, key, CHAT, "k2")
+    (failed,) = [row.id for row in await gate.requests() if row.state == "VOID"]
+    await Replay.all().update(status=None, body=first.headers["x-request-id"])
+    gate.gateway.recent = Recent()
+    again = await post(gate, key, CHAT, "k1")
+    assert again.status_code == 409 and first.headers["x-request-id"] in again.json()["error"]["message"]
+    await Replay.all().update(status=None, body=failed)
+    assert (await post(gate, key, CHAT, "k1")).status_code == 200  # nothing was billed: it may be tried again
 
 
 async def test_a_failed_request_gives_its_key_free(gate: Running, backend: StandIn) -> None:
