@@ -20,7 +20,7 @@ test: $(VENV)/.installed-test  ## run every test, several at once (ARGS="-k ledg
 simulate: $(VENV)/.installed-test  ## thousands of seeds of the money simulator (ARGS="--seeds 20000")
 	$(BIN)/python -m tests.simulate $(ARGS)
 
-torture: $(VENV)/.installed-test  ## kill -9, cuts and restarts of real gateways, in full (about half an hour)
+torture: $(VENV)/.installed-test  ## kill -9, cuts and restarts of real gateways, in full (about an hour and a quarter)
 	AETHERGATE_TORTURE=full $(BIN)/python -m pytest -v -s --timeout=3600 tests/torture $(ARGS)
 
 screenshots: $(VENV)/.installed-test  ## pictures of every page of the control room, into screenshots/ (needs Chromium)
