@@ -199,6 +199,7 @@ class Holding:
             self.others, got = share.others, share.granted
             self._station.slots.leased = (self._station.slots.leased or 0) + got
             self._wanted = self._wanted and not got
+            self._give_back_what_others_got()
         self._station.settled()
         slots, waiting = self._station.slots, len(self._station.queue)
         if self.waiting_elsewhere and not waiting and (slots.leased or 0) > slots.busy:
@@ -208,6 +209,13 @@ class Holding:
         elif not self._ended:
             self._station.turn_away()
             self._timer = asyncio.get_running_loop().call_later(self._pause(), self._beat)
+
+    def _give_back_what_others_got(self) -> None:
+        """A process that stood still beyond its lease was taken for dead: what is idle here is not its own any more."""
+        slots, held = self._station.slots, self._station.slots.leased or 0
+        over = held + sum(other.slots for other in self.others) - slots.total
+        if over > 0 and held > slots.busy:
+            slots.leased, self._again = max(slots.busy, held - over), True
 
     def _pause(self) -> float:
         slots = self._station.slots

@@ -165,8 +165,9 @@ class Sending:
         """Of a prompt that the backend cut without a word nobody pays the answer; raises ContextTooLong."""
         if self.seat is None or not self.seat.adapter.cuts:
             return
-        relay, known, upstream = self._relay, self.seat.adapter.known, self.seat.target.upstream
-        context = relay.offer.context or known.contexts.get(upstream) or known.context
+        relay, told = self._relay, self.seat.adapter.context(self.seat.target.upstream)
+        # What the owner states may be more than the server has loaded.
+        context = min((size for size in (relay.offer.context, told) if size is not None), default=None)
         if context is not None and was_cut(relay.ask, relay.meter.reported, context):
             self.sent = False
             raise too_long(context, f"about {relay.ask.prompt_estimate}")

@@ -33,11 +33,13 @@ async def left_by(found: Box, name: str) -> set[bool]:
     return said
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well(tmp_path: Path, workers: int) -> None:
-    """At most five errors are seen, by whichever process, and it is back within 35 s after it heals."""
-    seconds, words = 30 if FULL else 3, ["--workers", str(workers)] if workers > 1 else []
-    async with StandIn() as a, StandIn() as b, box(tmp_path, manifest(a=a.url, b=b.url), None, *words) as found:
+@pytest.mark.parametrize("kind", ["sqlite", "sqlite-2", "postgres-2"])
+async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    seconds, words = 30 if FULL else 3, [] if kind == "sqlite" else ["--workers", "2"]
+    database = request.getfixturevalue("postgres_url") if kind == "postgres-2" else None
+    async with StandIn() as a, StandIn() as b, box(tmp_path, manifest(a=a.url, b=b.url), database, *words) as found:
         b.script(status=500)
         ends: Counter[int] = Counter()
         stop = asyncio.Event()
@@ -49,7 +51,6 @@ async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well
 
         clients = [asyncio.create_task(client(number)) for number in range(20)]
         await asyncio.sleep(seconds)
-        tried = len(b.seen)
         assert await left_by(found, "b") == {True}
         b.script(pieces=5)
         healed = time.monotonic()
@@ -61,11 +62,9 @@ async def test_a_backend_that_answers_500_is_left_and_used_again_when_it_is_well
         stop.set()
         await asyncio.gather(*clients)
         errors = sum(count for status, count in ends.items() if status != 200)
-        print(f"\nB answers 500 for {seconds} s: {sum(ends.values())} requests, {errors} errors seen, B asked {tried}")
-        print(f"back {back:.1f} s after it healed")
+        print(f"\n{kind}: {sum(ends.values())} requests, {errors} errors seen, back {back:.1f} s after it healed")
         assert errors <= 5
-        assert sum(seen.state == "finished" for seen in b.seen) > 5
-        await found.nothing_held(2)
+        assert sum(seen.state == "finished" for seen in b.seen) > 5 and await found.nothing_held(2) < 2
         await found.proved()
 
 

@@ -111,6 +111,10 @@ class Adapter(ABC):
         """The same for a body of known fields."""
         return None
 
+    def context(self, upstream: str) -> int | None:
+        """Tokens that a request to this model has, as far as is known."""
+        return self.known.contexts.get(upstream) or self.known.context
+
     async def close(self) -> None:
         """Closes every connection to the backend."""
         await self.transport.aclose()

@@ -89,6 +89,10 @@ class OllamaAdapter(Adapter):
         if size is not None:
             sent["options"] = {**sent.get("options", {}), "num_ctx": size}
 
+    def context(self, upstream: str) -> int | None:
+        """Where none is known to be loaded, what every request asks for."""
+        return super().context(upstream) or self.backend.options.num_ctx_max or self.backend.options.num_ctx
+
     def _given(self, sent: Mapping[str, Any]) -> int | None:
         """The context that a request had, as far as it is known."""
         found = sent.get("options", {}).get("num_ctx") or self.known.contexts.get(sent["model"])

@@ -105,3 +105,14 @@ def test_a_fifth_of_the_requests_may_be_tried_again_and_a_few_in_any_case() -> N
     assert not budget.spend()
     clock.now += 1
     assert budget.spend()
+
+
+def test_processes_that_each_keep_to_a_fifth_do_so_together() -> None:
+    requests, spent = (1_000, 300, 60), 0
+    for each in requests:
+        budget = RetryBudget(lambda: 1.0)
+        for _ in range(each):
+            budget.request()
+        while budget.spend():
+            spent += 1
+    assert spent == sum(requests) // 5

@@ -14,7 +14,7 @@ from infra.backends import sharing
 from infra.backends.pool import Pool
 from infra.backends.queue import Rank
 from infra.backends.share_vaults import forget_the_dead, share_vault
-from infra.backends.shares import Report
+from infra.backends.shares import Claim, Report
 from infra.backends.sharing import Sharing
 from infra.config.objects import Backend, QueueSettings, Target
 from infra.config.urls import database_url
@@ -261,6 +261,15 @@ async def test_a_queue_without_length_hopes_for_a_slot_elsewhere(database: str) 
         assert len(seats) == 4
         for seat in seats:
             seat.release()
+
+
+async def test_who_was_taken_for_dead_gives_its_idle_slots_back(database: str) -> None:
+    async with house(database) as here:
+        station = (await here.pool())._stations["a"]
+        assert station.holding is not None
+        station.slots.leased, station.holding.others = 4, (Claim("inst_1", 3),)
+        station.holding._give_back_what_others_got()
+        assert station.slots.leased == 1
 
 
 async def test_without_the_database_what_is_held_stays_and_more_there_is_not(database: str) -> None:
