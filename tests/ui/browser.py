@@ -10,10 +10,12 @@ with Chromium() as chromium:
 import asyncio
 import base64
 import json
+import os
 import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -29,15 +31,20 @@ _FLAGS = (
 
 
 class Chromium:
-    """The process, with an empty profile; `address` is where its DevTools listen."""
+    """The process, with an empty profile; `address` is where its DevTools listen; on `cores` where some are named."""
 
     address: str
+
+    def __init__(self, cores: Collection[int] = ()) -> None:
+        self._cores = cores
 
     def __enter__(self) -> Self:
         assert BINARY, "no Chromium here"
         self._profile = tempfile.mkdtemp(prefix="aethergate-browser-")
         command = [BINARY, *_FLAGS, f"--user-data-dir={self._profile}", "about:blank"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if self._cores:  # before it has children, which inherit them
+            os.sched_setaffinity(self._process.pid, self._cores)
         said = Path(self._profile) / "DevToolsActivePort"
         for _ in range(300):
             if said.exists() and len(lines := said.read_text().split()) == 2:

@@ -11,7 +11,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,11 @@ from tests.ui.conftest import ROOT, free_port
 ADMIN_KEY = "admin-key-of-the-demo-0123456789abcdef"
 MODELS = ("llama3.3:70b", "qwen3:32b", "gemma3:12b", "mistral-small:24b", "nomic-embed-text")
 HEAD = """
-gateway: {{currency: USD, database: "sqlite:///{folder}/demo.db"}}
+gateway: {{currency: USD, electricity: 0.30, database: "sqlite:///{folder}/demo.db"}}
 backends:
-  rtx4090: {{adapter: openai, url: "{one}", slots: 8, queue: {{length: 64, wait: 60s}}}}
-  a6000: {{adapter: openai, url: "{two}", slots: 4, queue: {{length: 32, wait: 60s}}}}
-  old-box: {{adapter: llamacpp, url: "http://127.0.0.1:9", slots: 2}}
+  rtx4090: {{adapter: openai, url: "{one}", slots: 8, watts: 450, queue: {{length: 64, wait: 60s}}}}
+  a6000: {{adapter: openai, url: "{two}", slots: 4, watts: 300, queue: {{length: 32, wait: 60s}}}}
+  old-box: {{adapter: llamacpp, url: "http://127.0.0.1:9", slots: 2, watts: 250}}
 models:
   "llama3.3:70b":
     {{backend: ["a6000/llama3.3:70b", "old-box/llama3.3:70b"], price: {{input: 0.70/1M, output: 1.10/1M}}}}
@@ -47,6 +48,13 @@ class DemoHouse:
     """The gateway."""
     room: str
     """The control room."""
+    gateway_pid: int
+    others: frozenset[int]
+    """The cores for browsers, where the gateway is apart."""
+
+    def gateway_cpu(self) -> float:
+        """Seconds of CPU that the gateway's process has taken, all its threads together, to the nanosecond."""
+        return time.clock_gettime(~self.gateway_pid << 3 | 2)  # Linux's clock of another process (clock_getcpuclockid)
 
 
 @contextlib.asynccontextmanager
@@ -54,7 +62,7 @@ async def demo_house(
     folder: Path, users: int, requests: int, busy: bool = True, apart: bool = False
 ) -> AsyncIterator[DemoHouse]:
     """Fills a database under `folder` (kept for the next time), serves it, and keeps its backends busy. `apart`: the
-    gateway has the first core for itself, and this process with all others the rest."""
+    gateway and this process have the first core, the control room the others."""
     port = free_port()
     async with StandIn(MODELS) as one, StandIn(MODELS) as two:
         for backend in (one, two):
@@ -68,17 +76,20 @@ async def demo_house(
         if not (folder / "demo.db").exists():
             size = ["--users", str(users), "--requests", str(requests)]
             await asyncio.to_thread(_run, [*_AETHERGATE, "demo-data", *size], folder, environ)
-        with _served([*_AETHERGATE, "serve", "--port", str(port)], folder, environ, {0} if apart else None):
-            if apart:
-                os.sched_setaffinity(0, os.sched_getaffinity(0) - {0} or {0})
+        cores = os.sched_getaffinity(0)
+        others = cores - {0} or cores if apart else set()
+        if apart:
+            os.sched_setaffinity(0, cores & {0} or cores)  # the gateway inherits it
+        with _served([*_AETHERGATE, "serve", "--port", str(port)], folder, environ) as gateway:
             url = f"http://127.0.0.1:{port}"
             await _answers(f"{url}/health")
             own = free_port()
             more = {"NICEGUI_STORAGE_PATH": str(folder / "storage")}
-            with _served([*_AETHERGATE, "ui", "--port", str(own), "--api-url", url], folder, {**environ, **more}):
+            command = [*_AETHERGATE, "ui", "--port", str(own), "--api-url", url]
+            with _served(command, folder, {**environ, **more}, others):
                 await _answers(f"http://127.0.0.1:{own}/health")
                 async with _traffic(url, busy):
-                    yield DemoHouse(url, f"http://127.0.0.1:{own}")
+                    yield DemoHouse(url, f"http://127.0.0.1:{own}", gateway, frozenset(others))
 
 
 _AETHERGATE = [sys.executable, "-m", "admin_cli"]
@@ -90,14 +101,15 @@ def _run(command: list[str], folder: Path, environ: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def _served(command: list[str], folder: Path, environ: dict[str, str], cores: set[int] | None = None) -> Iterator[None]:
+def _served(command: list[str], folder: Path, environ: dict[str, str], cores: Collection[int] = ()) -> Iterator[int]:
+    """Its process id."""
     more = {**environ, "PYTHONPATH": str(ROOT), "AETHERGATE_CONFIG": str(folder / "gateway.yaml")}
     with (folder / f"{command[3]}.log").open("wb") as out:
         process = subprocess.Popen(command, cwd=folder, env=more, stdout=out, stderr=out)
     if cores:
         os.sched_setaffinity(process.pid, cores)
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:

@@ -108,11 +108,18 @@ async def test_a_refusal_is_told_in_the_gateways_words_and_what_was_typed_stays(
 
 
 async def test_leaving_the_page_revokes_its_key(house: Whole) -> None:
-    await house.open("/audit")
+    owner = house.browser
+    house.backend.script()
+    await choose(house, "stand-in")
+    await owner.type("Message", "one two")
+    await owner.press("Enter")
+    await owner.see("measured")
 
     async def states() -> set[str]:
         return {str(row["state"]) for row in (await house.admin.keys(q="playground"))["data"]}
 
+    assert "active" in await states()
+    await house.open("/audit")
     for _ in range(90):
         if await states() == {"revoked"}:
             break

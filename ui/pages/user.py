@@ -109,8 +109,9 @@ class _User:
         if not self._foot.default_slot.children:
             with self._foot:
                 copyable(str(row["id"]), "the user's id")
-                ui.label("since")
-                Moment(row["created_at"]).show()
+                with ui.element("div").classes("since"):
+                    ui.label("since")
+                    Moment(row["created_at"]).show()
 
     def _doing(self, change: Callable[[Desk, Row], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
         async def do() -> None:
