@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from admin_cli import output
 from admin_cli.trouble import Refusal
-from infra.client import AdminClient
+
+if TYPE_CHECKING:
+    from infra.client import AdminClient
 
 STDOUT = "-"
 FORMS = {".csv": "csv", ".jsonl": "jsonl"}
@@ -23,7 +25,7 @@ def form_of(path: Path) -> str:
     return form
 
 
-async def write(admin: AdminClient, path: Path, form: str, filters: Mapping[str, Any]) -> None:
+async def write(admin: "AdminClient", path: Path, form: str, filters: Mapping[str, Any]) -> None:
     """A file has its name only when it is whole. Raises ClientError, OSError."""
     if str(path) == STDOUT:
         async with admin.export_requests("csv", **filters) as answer:

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from admin_cli import place
 from admin_cli.trouble import DEBUG, Refusal
-from infra.client import AdminClient, ApiError, ClientError
 
 if TYPE_CHECKING:
+    from infra.client import AdminClient
     from infra.config import DatabaseUrl
     from infra.config.objects import Manifest, Secrets
 
 T = TypeVar("T")
 
 
-def ask(config: str | None, question: Callable[[AdminClient], Awaitable[T]], *, serving: bool = False) -> T:
+def ask(config: str | None, question: Callable[["AdminClient"], Awaitable[T]], *, serving: bool = False) -> T:
     """The gateway's answer; with `serving` only from one that serves. Raises Refusal, ClientError, ConfigError."""
+    from infra.client import ApiError  # here, as everywhere below: httpx takes longer than any command line
 
     async def work() -> T:
         async with _found(config, serving) as admin:
@@ -40,7 +41,9 @@ def ask(config: str | None, question: Callable[[AdminClient], Awaitable[T]], *, 
 
 
 @contextlib.asynccontextmanager
-async def _found(config: str | None, serving: bool) -> AsyncIterator[AdminClient]:
+async def _found(config: str | None, serving: bool) -> AsyncIterator["AdminClient"]:
+    from infra.client import AdminClient
+
     url = os.environ.get(place.URL, "").strip()
     if url:
         async with AdminClient(url, token=place.admin_key()) as admin:
@@ -53,7 +56,8 @@ async def _found(config: str | None, serving: bool) -> AsyncIterator[AdminClient
 
 
 @contextlib.asynccontextmanager
-async def _of(manifest: "Manifest", secrets: "Secrets", serving: bool) -> AsyncIterator[AdminClient]:
+async def _of(manifest: "Manifest", secrets: "Secrets", serving: bool) -> AsyncIterator["AdminClient"]:
+    from infra.client import AdminClient
     from infra.runtime.lock import DatabaseLock
 
     database = place.database(manifest)
@@ -80,10 +84,11 @@ async def _of(manifest: "Manifest", secrets: "Secrets", serving: bool) -> AsyncI
 
 
 @contextlib.asynccontextmanager
-async def in_process(manifest: "Manifest", secrets: "Secrets") -> AsyncIterator[AdminClient]:
+async def in_process(manifest: "Manifest", secrets: "Secrets") -> AsyncIterator["AdminClient"]:
     """The admin functions in this process, called as over HTTP."""
     import httpx
 
+    from infra.client import AdminClient
     from infra.runtime.gateway import Gateway
 
     if not os.environ.get(DEBUG):
@@ -120,6 +125,8 @@ async def _live_instance(database: "DatabaseUrl", secrets: "Secrets") -> str | N
 
 async def _answers(url: str, secrets: "Secrets") -> bool:
     """An instance may run on another machine, where its address means nothing here, or something else."""
+    from infra.client import AdminClient, ClientError
+
     async with AdminClient(url, token=secrets.master_api_key) as admin:
         try:
             await admin.endpoints()

@@ -1,13 +1,15 @@
 """Users: make, list, change, look at a balance."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from admin_cli import output
 from admin_cli.grammar import ConfigFile, Json, UserName, command, number
 from admin_cli.reach import ask
-from infra.client import AdminClient, Answer
+
+if TYPE_CHECKING:
+    from infra.client import AdminClient, Answer
 
 Balance = Annotated[
     str, typer.Option(metavar="AMOUNT", help="The first balance, in the gateway's currency.", callback=number)
@@ -90,7 +92,7 @@ def change_user(
     if active is None and weight is None and not wanted:
         raise typer.BadParameter("say what to change: --active, --inactive, --weight or a limit")
 
-    async def change(admin: AdminClient) -> Answer:
+    async def change(admin: "AdminClient") -> "Answer":
         before = await admin.user(name)
         limits = {**before["limits"], **wanted} if wanted else None
         return await admin.change_user(before["id"], active=active, weight=weight, limits=limits)

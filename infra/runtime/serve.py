@@ -86,8 +86,9 @@ async def serve(
 
 
 def still_heap() -> None:
-    """What is there at the start stays: the collector need not look through it again and again. A full pass over all
-    modules stops every stream for a tenth of a second and more."""
+    """What is there at the start stays: the collector, off until then, need not look through it again and again. A full
+    pass over all modules stops every stream for a tenth of a second and more."""
+    gc.enable()
     gc.freeze()
     gc.set_threshold(GARBAGE_EVERY, 10, 5)
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from infra.config.urls import database_url
+from infra.demo.aftermath import tidied
 from infra.store.database import Store
 
 ROOT = Path(__file__).parents[2]
@@ -50,5 +51,8 @@ async def _more_keys(database: str) -> None:
     try:
         (row,) = await store.rows("SELECT COUNT(*) AS count FROM keys")
         await store.rows(_MORE_KEYS.format(count=max(0, KEYS - row["count"])))
+        await tidied(store)
+        if store.dialect == "postgres":
+            await store.rows("CHECKPOINT")  # else it writes all that was filled while the first cases are measured
     finally:
         await store.close()

@@ -130,6 +130,7 @@ def aethergate(
     (folder / "gateway.yaml").write_text(yaml)
     env = {"MASTER_API_KEY": ADMIN, "SECRET_KEY": "bench-secret-key-0123456789abcdef", "PYTHONPATH": str(ROOT)}
     env["AETHERGATE_CONFIG"] = str(folder / "gateway.yaml")
+    env["PYTHONDONTWRITEBYTECODE"] = ""  # what developers set: nobody compiles all modules at every start
     command = [sys.executable, "-m", "admin_cli", "serve", "--port", str(port), *more]
     if server is not None:
         command = [sys.executable, "-m", "tests.bench.other_server", server, str(port)]

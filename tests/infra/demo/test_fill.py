@@ -97,3 +97,21 @@ async def test_a_demo_house_that_somebody_used_since_is_left_alone(tmp_path: Pat
         await gateway.key("somebody new")
     with pytest.raises(DemoRefused, match="used since"):
         await filled(tmp_path, database)
+
+
+async def test_a_filled_postgresql_leaves_nothing_to_its_autovacuum(tmp_path: Path, database: str) -> None:
+    await filled(tmp_path, database)
+    store = Store(database_url(database))
+    await store.open()
+    try:
+        if store.dialect == "sqlite":
+            rows = await store.rows("SELECT COUNT(*) AS n FROM sqlite_stat1 WHERE tbl = 'requests'")
+            assert rows[0]["n"] > 0
+            return
+        rows = await store.rows(
+            "SELECT relname FROM pg_class WHERE relname IN ('requests', 'entries', 'keys', 'usage_hours')"
+            " AND relnamespace = current_schema()::regnamespace AND relallvisible = relpages AND reltuples > 0"
+        )
+        assert {row["relname"] for row in rows} == {"requests", "entries", "keys", "usage_hours"}
+    finally:
+        await store.close()
