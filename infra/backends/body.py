@@ -20,6 +20,11 @@ class Listening(ResponseHandler):
         if self.heard is not None:
             self.heard()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Whoever reads calls this, paused or not; where nothing is paused, nothing waits to be parsed."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         if self.heard is not None:

@@ -11,6 +11,7 @@ import msgspec
 
 from infra.backends.body import Body
 from infra.backends.faults import TookTooLong, blame, clean, said
+from infra.backends.pattern import Patterns, Repeat
 from infra.backends.sse import Event, EventTooLong, Lines, Parser
 from infra.config.objects import Deadlines
 from infra.errors import BackendError, BackendTimeout, ContextTooLong, GatewayError
@@ -20,8 +21,9 @@ BROKEN = "The backend broke off in the middle of its answer."
 STRANGE = "The backend's answer is not in the shape of an answer."
 WHOLE_MAX = 256 * 2**20
 """Bytes of a plain answer; 2,048 embeddings of 4,096 numbers are some 100 MB."""
-Take = Callable[[list[dict[str, Any]]], bool]
-"""Takes the events that arrived together; False where it has no room for more until its owner says so."""
+Take = Callable[[list[dict[str, Any] | Repeat]], bool]
+"""Takes the events that arrived together, those that repeat the one before but for their text as just that; False where
+it has no room for more until its owner says so."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -30,6 +32,9 @@ class Repair:
 
     openai-node's stream helper throws where the first delta of a choice has no role (docs/backends.md, Every adapter).
     """
+
+    repeats = True
+    """Of an event that repeats the one before but for its text there is nothing to mend or to remember."""
 
     def __init__(self) -> None:
         self._roles: set[int] = set()
@@ -72,6 +77,7 @@ class Reply:
         self._first = deadlines.first_byte
         self._begun = False
         self._unfinished: set[int] = set()
+        self._patterns = Patterns() if repair.repeats else None
 
     async def whole(self) -> dict[str, Any]:
         """The plain answer."""
@@ -87,25 +93,28 @@ class Reply:
         _choices(answer)
         return await self._repair.whole(answer)
 
-    async def events(self, take: Take | None = None) -> AsyncIterator[list[dict[str, Any]]]:
-        """The stream without [DONE], which is the normal end of this iterator. Once it has begun, `take` gets what
-        comes, at once: the task that iterates is only woken, with no events, where there is no room for more."""
+    async def events(self, take: Take | None = None) -> AsyncIterator[list[Any]]:
+        """The stream without [DONE], which is the normal end of this iterator: lists of events, for who has a `take` of
+        Repeats, too. Once it has begun, `take` gets what comes, at once: the task that iterates is only woken, with no
+        events, where there is no room for more."""
+        if take is None:
+            self._patterns = None
         while not self._done and (chunk := await self._read()):
             if batch := self._batch(chunk):
                 yield batch
             if take is not None and not self._done:
                 await self._flow(take)
                 yield []
-        last: list[dict[str, Any]] = []
+        last: list[dict[str, Any] | Repeat] = []
         if not self._done and not self._take(self._parser.end(), last) and (self._unfinished or not self._begun):
             raise BackendError(BROKEN)
         last.extend(self._repair.end())
         if last:
             yield last
 
-    def _batch(self, chunk: bytes) -> list[dict[str, Any]]:
+    def _batch(self, chunk: bytes) -> list[dict[str, Any] | Repeat]:
         """What the caller gets for these bytes."""
-        batch: list[dict[str, Any]] = []
+        batch: list[dict[str, Any] | Repeat] = []
         try:
             events = self._parser.feed(chunk)
         except EventTooLong as error:
@@ -131,9 +140,13 @@ class Reply:
         """Closes the connection to the backend where the answer is not at its end; idempotent."""
         await self._body.aclose()
 
-    def _take(self, events: list[Event], batch: list[dict[str, Any]]) -> bool:
+    def _take(self, events: list[Event], batch: list[dict[str, Any] | Repeat]) -> bool:
         """Appends what the caller gets for these events; True at the backend's [DONE]."""
+        patterns = self._patterns
         for data, _ in events:
+            if patterns is not None and (repeat := patterns.repeat(data)) is not None:
+                batch.append(repeat)
+                continue
             if data == b"[DONE]":
                 return True
             if data == b"null":  # llama.cpp, first event of a stream with several prompts
@@ -146,6 +159,8 @@ class Reply:
             for mended in self._repair.event(event):
                 batch.append(mended)
                 self._note(mended)
+            if patterns is not None:
+                patterns.learn(data, event)
         return False
 
     def _note(self, event: dict[str, Any]) -> None:

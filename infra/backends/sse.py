@@ -37,7 +37,11 @@ class Parser:
         *lines, self._rest = (self._rest + chunk).split(b"\n") if self._rest else chunk.split(b"\n")
         found: list[Event] = []
         for line in lines:
-            if line:
+            if line.startswith(b"data: "):  # nearly every line that is not empty
+                self._data.append(line[6:])
+                self._size += len(line) - 5
+                self._first_line = False
+            elif line:
                 self._take(line)
             elif self._data:
                 found.append(self._finish())

@@ -61,6 +61,17 @@ class Meter:
             if isinstance(choice, dict) and choice.get("finish_reason") == "error":
                 self._failed = True
 
+    def counts(self, event: Mapping[str, Any]) -> bool:
+        """Whether the event delivers anything."""
+        return any(True for _ in self._reading.pieces(event))
+
+    def see_text(self, index: int, text: str) -> None:
+        """Counts an event of a stream that delivers this text of answer `index` and says nothing else."""
+        if text:
+            self._stale = True
+            self.pieces += 1
+            self._texts.setdefault(index, []).append(text)
+
     def so_far(self) -> Units:
         """What the request would be billed if the process died now: a checkpoint, kept on the low side."""
         if self.reported is not None:

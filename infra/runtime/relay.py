@@ -6,11 +6,12 @@ never the accounting, and whatever happens the task ends by settling or voiding 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from quart import Response
 
+from infra.backends.pattern import Repeat
 from infra.backends.reply import Reply
 from infra.errors import BackendTimeout, BillingUnavailable, GatewayError
 from infra.ledger.books import RequestRow
@@ -22,6 +23,7 @@ from infra.metering.price import Units
 from infra.metering.shown import shown_usage, units_json
 from infra.runtime import replies
 from infra.runtime.counter import RequestCounter
+from infra.runtime.outgoing import Outgoing
 from infra.runtime.pipe import Pipe
 from infra.runtime.record import CLIENT_LEFT, draft
 from infra.runtime.sending import Sending
@@ -52,7 +54,7 @@ class Relay:
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pipe = Pipe(call.tap)
         self._answer: dict[str, Any] = {}
-        self._last_event: dict[str, Any] = {}
+        self._outgoing: Outgoing | None = None
         self.billed: Billed | None = None
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
@@ -165,6 +167,7 @@ class Relay:
         assert seat is not None
         try:
             if self.ask.stream:
+                self._outgoing = Outgoing(self.meter, self.offer.id, self._tier)
                 async for events in reply.events(self._pass_on):
                     if not self._pass_on(events):
                         await self._pipe.room()
@@ -178,22 +181,16 @@ class Relay:
             raise
         seat.worked()
 
-    def _pass_on(self, events: list[dict[str, Any]]) -> bool:
-        """Counts the events that arrived together and lets them leave together; whether there is room for more."""
-        out = []
-        for event in events:
-            self.meter.see(event)
-            replies.named(event, self.offer.id, self._tier)
-            usage = event.pop("usage", None)
-            self._last_event = event
-            if event.get("choices") or usage is None:
-                out.append(replies.event(event))
+    def _pass_on(self, events: Sequence[dict[str, Any] | Repeat]) -> bool:
+        """Lets events that arrived together leave together; whether there is room for more."""
+        assert self._outgoing is not None
+        out = self._outgoing.leaving(events)
         if self.first_byte_us is None and self.meter.pieces:
             self.first_byte_us = now_us()
             if self.sending.seat is not None:
                 self.sending.seat.began()
         if out:
-            self._pipe.push(b"".join(out))
+            self._pipe.push(out)
             self._begin()
         return not self._pipe.full
 
@@ -278,8 +275,8 @@ class Relay:
             if not self.ask.stream:
                 replies.named(self._answer, self.offer.id, self._tier)
                 self._answer["usage"] = usage
-            elif self.ask.wants_usage:
-                kept = {key: value for key, value in self._last_event.items() if key != "choices"}
+            elif self.ask.wants_usage and self._outgoing is not None:
+                kept = {key: value for key, value in self._outgoing.last.items() if key != "choices"}
                 self._pipe.push(replies.event({**kept, "choices": [], "usage": usage}))
         if self.ask.stream:
             self._pipe.push(replies.DONE)

@@ -115,6 +115,7 @@ class LlamaRepair(Repair):
 
     def __init__(self, task: Task, sent: Mapping[str, Any]) -> None:
         super().__init__()
+        self.repeats = task != "completion"  # there the length of every text is remembered
         self._task = task
         self._answers = sent.get("n") or 1
         self._usages: list[tuple[int, dict[str, Any]]] = []

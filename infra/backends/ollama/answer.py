@@ -20,6 +20,8 @@ _OBJECTS = {"chat": "chat.completion", "completion": "text_completion"}
 class OllamaRepair(Repair):
     """Turns one reply of Ollama into OpenAI's shape."""
 
+    repeats = False
+
     def __init__(self, task: Task, sent: Mapping[str, Any], request_id: str) -> None:
         super().__init__()
         self._task = task

@@ -9,7 +9,7 @@ from infra.backends.adapters.base import Adapter
 from infra.backends.faults import NotSent
 from infra.config.objects import Backend, Deadlines
 from infra.errors import BackendError, BackendTimeout, BadRequest, GatewayError, Overloaded
-from tests.infra.backends.talk import HELLO, stream, text, usages, whole
+from tests.infra.backends.talk import HELLO, stream, text, told, usages, whole
 from tests.standins.openai_backend import StandIn
 
 
@@ -67,10 +67,10 @@ async def test_a_stream_wakes_its_reader_only_for_the_first_and_the_last(adapter
     prepared = adapter.prepare("chat", {"messages": HELLO, "stream": True}, "u")
     reply = await adapter.ask("chat", prepared.body, True, "req_1")
     taken: list[dict[str, Any]] = []
-    woken = [batch async for batch in reply.events(lambda batch: taken.extend(batch) is None)]
+    woken = [batch async for batch in reply.events(lambda batch: taken.extend(map(told, batch)) is None)]
     await reply.close()
     assert len(woken) == 2
-    assert text([*woken[0], *taken]).split() == [f"w{number}" for number in range(20)]
+    assert text([*map(told, woken[0]), *taken]).split() == [f"w{number}" for number in range(20)]
 
 
 async def test_what_taking_raises_ends_the_stream(adapter: Adapter, backend: StandIn) -> None:
