@@ -103,6 +103,10 @@ class CountingSqlite(OwnSqlite):
         """What a batch does, inside its transaction, in the connection's thread."""
 
 
+BY_INDEX = "SET LOCAL enable_seqscan = off"
+"""A statement that is planned while its table is empty reads all of it ever after, and each of ours has an index."""
+
+
 class OwnPostgres:
     """A connection outside the pool."""
 
@@ -124,7 +128,9 @@ class OwnPostgres:
         connection = self._connection
         if connection is None:
             raise ConnectionError("not connected")
-        begin = ["BEGIN"] if durable else ["BEGIN", "SET LOCAL synchronous_commit = off"]
+        begin = ["BEGIN", BY_INDEX]
+        if not durable:
+            begin.append("SET LOCAL synchronous_commit = off")
         begin += [f"SELECT pg_advisory_xact_lock({key})" for key in sorted({_key(name) for name in locks})]
         await connection.execute("; ".join(begin))
         try:

@@ -69,3 +69,25 @@ async def test_a_hold_that_is_replayed_while_its_first_commit_is_still_under_way
     await ledger.stop()
     await first.close()
     await store.close()
+
+
+async def test_a_database_that_began_empty_reads_no_more_for_each_request_as_it_fills(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan that was made while the table was empty stays until the table is analyzed."""
+    monkeypatch.chdir(tmp_path)
+    store = Store(database_url(postgres_url))
+    await store.open()
+    ledger = Ledger(store, "inst_1")
+    await ledger.start()
+    await ledger.renew(None)
+    user = await ledger.open_user("ada", 10_000, actor="t", address="t")
+    for number in range(200):
+        row = RequestRow(f"req_{number}", "HELD", "inst_1", user.id, "key", "chat", "m", now_us())
+        await ledger.hold(row, 5, 5)
+        await ledger.settle(row.changed(state="SETTLED", basis="measured"), 5)
+    await ledger.stop()
+    (read,) = await store.rows("SELECT seq_tup_read, idx_scan FROM pg_stat_user_tables WHERE relname = 'requests'")
+    assert read["idx_scan"] >= 200
+    assert read["seq_tup_read"] < 200
+    await store.close()
