@@ -22,6 +22,7 @@ class Backend(BackendBrief, kw_only=True):
     contexts: dict[str, int]
     loaded: list[str] | None
     capabilities: list[str]
+    abilities: dict[str, list[str]]
     server_running: int | None
     server_waiting: int | None
     last_error: str | None

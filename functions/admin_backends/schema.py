@@ -11,7 +11,8 @@ from infra.journal.recently import Hour
 
 
 def backend(state: BackendState, hour: Hour) -> dict[str, Any]:
-    """One backend; `context` is per request, where all its models have the same, `contexts` by model."""
+    """One backend; `context` is per request, where all its models have the same, `contexts` by model; `capabilities`
+    are those of any of them, `abilities` by model, where the server tells."""
     return {
         **views.backend_brief(state),
         "adapter": state.adapter,
@@ -20,6 +21,7 @@ def backend(state: BackendState, hour: Hour) -> dict[str, Any]:
         "contexts": dict(state.contexts),
         "loaded": None if state.loaded is None else list(state.loaded),
         "capabilities": list(state.capabilities),
+        "abilities": {model: sorted(able) for model, able in state.abilities.items()},
         "server_running": state.running,
         "server_waiting": state.waiting,
         "last_error": state.last_error,

@@ -28,6 +28,8 @@ class OllamaStandIn:
         self.limit = 1_000
         """The models' own limit of context; `num_ctx` sets `context` for a request."""
         self.capabilities = ["completion", "tools", "thinking"]
+        self.abilities: dict[str, list[str]] = {}
+        """What single models can do, where it is something else."""
         self.loaded: set[str] = set()
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self.url = ""
@@ -57,10 +59,11 @@ class OllamaStandIn:
         return web.json_response({"models": rows})
 
     async def _show(self, request: web.Request) -> web.Response:
-        if json.loads(await request.read())["model"] not in self.models:
+        model = json.loads(await request.read())["model"]
+        if model not in self.models:
             return web.json_response({"error": "not found"}, status=404)
         info = {"general.architecture": "qwen2", "qwen2.context_length": self.limit}
-        return web.json_response({"model_info": info, "capabilities": self.capabilities})
+        return web.json_response({"model_info": info, "capabilities": self.abilities.get(model, self.capabilities)})
 
     def _door(self, answer: Any) -> Any:
         """What every route for a model does first."""

@@ -13,7 +13,7 @@ from ..parts.listing import Column, Listing, Row
 from ..parts.price import METERS, PriceChart, shown
 from .margins import Margins
 from .model_price import PriceChange
-from .models import SOURCES, context_of, place_field, places, served, whole
+from .models import SOURCES, abilities_of, context_of, place_field, places, served, whole
 
 VERSIONS = (
     Column("version", "Version"),
@@ -101,9 +101,7 @@ class _Model:
         row, currency = self._row, self._desk.house.currency
         context = context_of(row, self._backends)
         over = ", changed here" if row.get("overrides_file") and row["source"] == "file" else ""
-        able = sorted(
-            {str(each) for name in self._names() for each in (self._backends.get(name) or {}).get("capabilities") or []}
-        )
+        able = abilities_of(row, self._backends)
         return [
             ("Declared by", SOURCES.get(row["source"], str(row["source"])) + over),
             *(

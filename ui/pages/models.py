@@ -120,6 +120,17 @@ def context_of(row: Row, backends: dict[str, Row]) -> int | None:
     return min((int(each) for each in told if each), default=None)
 
 
+def abilities_of(row: Row, backends: dict[str, Row]) -> list[str]:
+    """What some backend of the model says that it can do: of this model, else of all of its own."""
+    able = set[str]()
+    for target in row["targets"]:
+        name, _, upstream = str(target).partition("/")
+        told = backends.get(name) or {}
+        own = (told.get("abilities") or {}).get(upstream)
+        able.update(map(str, (told.get("capabilities") if own is None else own) or ()))
+    return sorted(able)
+
+
 def places(backends: dict[str, Row]) -> list[str]:
     """What the backends say that they have, as targets are written."""
     return [f"{name}/{model}" for name, row in backends.items() for model in row.get("models") or []]

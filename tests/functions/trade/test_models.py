@@ -1,17 +1,32 @@
 """What is on sale, as a caller sees it."""
 
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from openai import AsyncOpenAI, NotFoundError
 
 from tests.functions.trade.owner import Owner
+from tests.standins.ollama import OllamaStandIn
+from tests.standins.running import ADMIN_KEY, running
 
 NO_NAMES = ["/stand-in", "%2Fstand-in", "stand%0Ain", "stand-in%0A"]
 """Behind /v1/models/: no model can be called so, and no redirect may lead to one that is."""
 NOT_ON_SALE = ["gpt-4o", "unsold", "stand-in/", "a" * 1000, "%3Cscript%3E"]
 
 EMBEDDER = "org/embedder:v1"
+TWO_OF_OLLAMA = """
+gateway: {{database: "{database}"}}
+backends:
+  box: {{adapter: ollama, url: "{backend}"}}
+models:
+  thinker: {{backend: "box/qwen3:4b", price: {{input: 1.00/1M, output: 2.00/1M}}}}
+  sayer: {{backend: "box/smol:1b", price: {{input: 1.00/1M, output: 2.00/1M}}}}
+endpoints:
+  - {{routes: [POST /v1/chat/completions], function: functions.chat_completions}}
+  - {{routes: [GET /v1/models], function: functions.models}}
+  - {{routes: [GET /admin/backends], function: functions.admin_backends, access: admin}}
+"""
 
 
 async def test_models_on_sale_are_listed_with_context_prices_and_places(owner: Owner) -> None:
@@ -71,3 +86,18 @@ async def test_the_openai_package_lists_and_retrieves(owner: Owner) -> None:
         with pytest.raises(NotFoundError) as refused:
             await client.models.retrieve("gpt-4o")
         assert refused.value.code == "model_not_found"
+
+
+async def test_each_model_shows_what_its_backend_says_that_just_it_can_do(tmp_path: Path) -> None:
+    async with OllamaStandIn(("qwen3:4b", "smol:1b"), context=2048) as ollama:
+        ollama.abilities = {"smol:1b": ["completion"]}
+        async with running(tmp_path, TWO_OF_OLLAMA, None, backend=ollama.url) as gate:
+            ollama.loaded = {"smol:1b"}
+            await gate.gateway.pool.probe_all()
+            headers = {"authorization": f"Bearer {await gate.key()}"}
+            found = {one["id"]: one for one in (await gate.client.get("/v1/models", headers=headers)).json()["data"]}
+            assert found["thinker"]["capabilities"] == ["completion", "thinking", "tools"]
+            assert (found["sayer"]["capabilities"], found["sayer"]["context_length"]) == (["completion"], 2048)
+            (box,) = (await gate.client.get("/admin/backends", headers={"x-admin-key": ADMIN_KEY})).json()["data"]
+            assert box["abilities"]["smol:1b"] == ["completion"]
+            assert box["capabilities"] == ["completion", "thinking", "tools"]

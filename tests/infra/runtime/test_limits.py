@@ -135,6 +135,25 @@ async def test_wrong_keys_are_braked_by_the_address_that_a_trusted_proxy_names(
         assert (await ask("198.51.100.7", authorization=f"Bearer {key}")).status_code == 200, "a right key passes"
 
 
+async def test_what_a_peer_that_is_no_trusted_proxy_says_of_its_address_counts_for_nothing(
+    tmp_path: Path, backend: StandIn
+) -> None:
+    manifest = MANIFEST.replace("[127.0.0.1]", "[192.0.2.1]")
+    async with running(tmp_path, manifest, None, backend=backend.url, model="limits: {}", endpoint="") as gate:
+        ends = [
+            (
+                await gate.client.post(
+                    PATH,
+                    json=CHAT,
+                    headers={"x-forwarded-for": f"198.51.100.{number}", "authorization": "Bearer sk-wrong"},
+                )
+            ).status_code
+            for number in range(3 * BAD_KEYS_PER_MINUTE)
+        ]
+        assert set(ends[:BAD_KEYS_PER_MINUTE]) == {401}
+        assert ends.count(429) > BAD_KEYS_PER_MINUTE / 2, "however many addresses it names, it is one caller"
+
+
 @pytest.mark.parametrize("way", ["x-admin-key", "sign-in"])
 async def test_wrong_admin_keys_are_braked_at_the_api_and_at_the_sign_in(
     tmp_path: Path, backend: StandIn, way: str
