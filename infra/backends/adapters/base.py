@@ -115,6 +115,10 @@ class Adapter(ABC):
         """Tokens that a request to this model has, as far as is known."""
         return self.known.contexts.get(upstream) or self.known.context
 
+    def warm(self, sent: Mapping[str, Any]) -> bool:
+        """Whether a body as it is sent finds its model in the server's memory, as far as is known."""
+        return sent.get("model") in (self.known.loaded or ())
+
     async def close(self) -> None:
         """Closes every connection to the backend."""
         await self.transport.aclose()
@@ -143,7 +147,7 @@ class Adapter(ABC):
 
     async def send(self, path: str, body: Mapping[str, Any], stream: bool, request_id: str, repair: Repair) -> Reply:
         """Posts JSON; the reply of a 200, else the error that the answer becomes."""
-        limits = self._warm if body.get("model") in (self.known.loaded or ()) else self.backend.deadlines
+        limits = self._warm if self.warm(body) else self.backend.deadlines
         # A plain answer says nothing before it is whole, so only its total time can be bounded.
         answer = limits.first_byte if stream else limits.total
         extra = ((b"x-request-id", request_id.encode()), (b"accept", _EVENTS if stream else _JSON))

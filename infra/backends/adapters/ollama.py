@@ -42,6 +42,8 @@ class OllamaAdapter(Adapter):
         self._limits: dict[str, int] = {}
         """Tokens of context that each model can have at most."""
         self._abilities: dict[str, frozenset[str]] = {}
+        self._asked: dict[str, int] = {}
+        """The context that each model was asked for last, until a probe finds it unloaded."""
 
     def prepare(self, task: Task, body: Mapping[str, Any], upstream: str) -> Prepared:
         found = self.select(task, body)
@@ -62,7 +64,7 @@ class OllamaAdapter(Adapter):
             if given is None or most is None or most <= given or "num_ctx" in body:
                 raise told(error, sent, given) from None
             # More tokens than bytes promise, and nothing was generated: once more with all that there may be.
-            sent["options"]["num_ctx"] = most
+            sent["options"]["num_ctx"] = self._asked[sent["model"]] = most
             try:
                 return await self._send(task, body, sent, stream, request_id)
             except ContextTooLong as again:
@@ -85,9 +87,16 @@ class OllamaAdapter(Adapter):
             return
         if options.num_ctx_max is not None and model not in self._limits:
             await self._show(model)
-        size = num_ctx(options, sent, self.known.contexts.get(model), self._limits.get(model))
+        loaded = self._asked.get(model) or self.known.contexts.get(model)
+        size = num_ctx(options, sent, loaded, self._limits.get(model))
         if size is not None:
+            self._asked[model] = size
             sent["options"] = {**sent.get("options", {}), "num_ctx": size}
+
+    def warm(self, sent: Mapping[str, Any]) -> bool:
+        """For another context than it has, a model is loaded anew."""
+        asked, has = sent.get("options", {}).get("num_ctx"), self.known.contexts.get(sent["model"])
+        return super().warm(sent) and (asked is None or asked == has)
 
     def context(self, upstream: str) -> int | None:
         """Where none is known to be loaded, what every request asks for."""
@@ -122,6 +131,7 @@ class OllamaAdapter(Adapter):
             return Probe(up=False, why=error.message)
         contexts = {name: size for name, row in _models(loaded) if (size := tokens(row.get("context_length")))}
         names, running = (tuple(name for name, _ in _models(found)) for found in (tags, loaded))
+        self._asked = {name: size for name, size in self._asked.items() if name in _short(dict.fromkeys(running))}
         abilities = await self._able(names)
         return Probe(
             up=True,

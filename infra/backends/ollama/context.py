@@ -32,6 +32,8 @@ def num_ctx(options: OllamaOptions, sent: Mapping[str, Any], loaded: int | None,
     most = largest(options, limit)
     if most is None:
         return normal
+    if normal and loaded and normal < loaded <= most:
+        normal = loaded  # asked for less, it would be loaded anew for this prompt, and again for the next long one
     have = normal or loaded or DEFAULT_TOKENS
     output = (sent.get("options") or {}).get("num_predict") or 0
     needed = prompt_tokens(sent) + (output if isinstance(output, int) and output > 0 else 0)

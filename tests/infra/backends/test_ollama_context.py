@@ -77,9 +77,27 @@ async def test_a_longer_prompt_gets_more_context_within_what_owner_and_model_all
         for words in (10, 400, 1500, 10):
             await whole(adapter, "chat", messages=said(words), max_tokens=100)
             sizes.append(ollama.seen[-1][1]["options"]["num_ctx"])
-        assert sizes == [512, 2048, 4096, 512]
+        assert sizes == [512, 2048, 4096, 4096], "asked for less, it would be loaded anew"
+        ollama.loaded.clear()
+        adapter.known = await adapter.probe()
+        await whole(adapter, "chat", messages=said(10), max_tokens=100)
+        assert ollama.seen[-1][1]["options"]["num_ctx"] == 512, "it is loaded anew in any case"
         with pytest.raises(ContextTooLong, match=r"context length is 4096 tokens.* about \d{5} tokens"):
             await whole(adapter, "chat", messages=said(6_000))
+
+
+async def test_a_model_that_is_loaded_anew_for_another_context_may_take_as_long_as_a_cold_one(
+    ollama: OllamaStandIn,
+) -> None:
+    ollama.limit = 4096
+    async with told(ollama, num_ctx=1024, num_ctx_max=4096) as adapter:
+        sent = {"model": NAME, "options": {"num_ctx": 1024}}
+        assert not adapter.warm(sent)
+        await whole(adapter, "chat", messages=HELLO, max_tokens=5)
+        adapter.known = await adapter.probe()
+        assert adapter.known.contexts[NAME] == 1024
+        assert adapter.warm(sent) and adapter.warm({"model": NAME})
+        assert not adapter.warm({"model": NAME, "options": {"num_ctx": 2048}})
 
 
 async def test_a_prompt_of_more_tokens_than_its_bytes_promise_is_sent_once_more(ollama: OllamaStandIn) -> None:
