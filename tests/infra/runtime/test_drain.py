@@ -40,7 +40,7 @@ async def refused(gate: Served) -> None:
         while True:
             try:
                 _, writer = await asyncio.open_connection(address.host, address.port)
-            except ConnectionRefusedError:
+            except (ConnectionRefusedError, ConnectionResetError):  # reset: it closed while we waited to be accepted
                 return
             writer.close()
             await asyncio.sleep(0.05)
