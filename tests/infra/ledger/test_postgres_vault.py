@@ -14,6 +14,7 @@ from infra.ledger.operations import Hold
 from infra.ledger.postgres_vault import PostgresVault
 from infra.store.clock import now_us
 from infra.store.database import Store
+from infra.store.models import User
 
 
 class SlowCommit:
@@ -33,18 +34,27 @@ class SlowCommit:
         return await self._connection.execute(sql)
 
 
-async def test_a_hold_that_is_replayed_while_its_first_commit_is_still_under_way_is_taken_once(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its connection was lost in COMMIT, but the server goes on with it: the second try waits for the account, and its
-    reading began before the first one was there to be seen."""
+Opened = tuple[Store, Ledger, User]
+
+
+@pytest.fixture
+async def opened(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """A ledger on an empty database, and a user with 10,000 nano-units; the test stops and closes them."""
     monkeypatch.chdir(tmp_path)
     store = Store(database_url(postgres_url))
     await store.open()
     ledger = Ledger(store, "inst_1")
     await ledger.start()
     await ledger.renew(None)
-    user = await ledger.open_user("ada", 10_000, actor="t", address="t")
+    return store, ledger, await ledger.open_user("ada", 10_000, actor="t", address="t")
+
+
+async def test_a_hold_that_is_replayed_while_its_first_commit_is_still_under_way_is_taken_once(
+    opened: Opened,
+) -> None:
+    """Its connection was lost in COMMIT, but the server goes on with it: the second try waits for the account, and its
+    reading began before the first one was there to be seen."""
+    store, ledger, user = opened
     row = RequestRow("req_1", "HELD", "inst_1", user.id, "key", "chat", "m", now_us())
     first = PostgresVault(store)
     await first.open()
@@ -72,16 +82,10 @@ async def test_a_hold_that_is_replayed_while_its_first_commit_is_still_under_way
 
 
 async def test_a_database_that_began_empty_reads_no_more_for_each_request_as_it_fills(
-    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Opened,
 ) -> None:
     """A plan that was made while the table was empty stays until the table is analyzed."""
-    monkeypatch.chdir(tmp_path)
-    store = Store(database_url(postgres_url))
-    await store.open()
-    ledger = Ledger(store, "inst_1")
-    await ledger.start()
-    await ledger.renew(None)
-    user = await ledger.open_user("ada", 10_000, actor="t", address="t")
+    store, ledger, user = opened
     for number in range(200):
         row = RequestRow(f"req_{number}", "HELD", "inst_1", user.id, "key", "chat", "m", now_us())
         await ledger.hold(row, 5, 5)
