@@ -10,6 +10,7 @@ from infra.journal.figures import DayUsage, Overview
 from infra.journal.line import Filters, Line, Page, lines
 from infra.journal.people import People
 from infra.journal.recently import Recently
+from infra.journal.searched import page_of, table
 from infra.journal.seen import narrowed
 from infra.journal.series import Asked, Series
 from infra.rollups.figures import Figures
@@ -31,8 +32,9 @@ class Journal:
     async def page(self, filters: Filters, cursor: str | None = None, limit: int = 100) -> Page[Line]:
         """Requests; raises BadRequest for a cursor that is not ours."""
         filters = await narrowed(self._store, filters)
-        select = "SELECT r.* FROM requests r"
-        found = await self._newest(select, filters.conditions(), ("r.created_us", "r.id"), cursor, limit, lines)
+        select, shown = page_of(filters, self._store.dialect)
+        conditions = filters.conditions(self._store.dialect)
+        found = await self._newest(select, conditions, ("r.created_us", "r.id"), cursor, limit, shown)
         return Page([Line.of(row) for row in found.rows], found.next)
 
     async def export(self, filters: Filters) -> tuple[int, AsyncIterator[list[Line]]]:
@@ -40,13 +42,14 @@ class Journal:
         among them."""
         filters = await narrowed(self._store, filters)
         until = min(now_us() + 1, filters.to_us or now_us() + 1)
-        conditions = replace(filters, to_us=until).conditions()
+        conditions = replace(filters, to_us=until).conditions(self._store.dialect)
         where = " AND ".join(sql for sql, _ in conditions) or "TRUE"
         values = [value for _, some in conditions for value in some]
-        [row] = await self._store.read(f"SELECT COUNT(*) AS n FROM requests r WHERE {where}", *values)
+        log = table(filters, self._store.dialect)
+        [row] = await self._store.read(f"SELECT COUNT(*) AS n FROM {log} r WHERE {where}", *values)
 
         async def pages() -> AsyncIterator[list[Line]]:
-            sql = lines(f"SELECT r.* FROM requests r WHERE {where}")
+            sql = lines(f"SELECT r.* FROM {log} r WHERE {where}")
             async for page in self._store.pages(sql, *values):
                 yield [Line.of(row) for row in page]
 

@@ -1,10 +1,12 @@
 """Pages of the request log: complete, without doubles, filtered, whatever comes in meanwhile."""
 
 import pytest
+from tortoise.transactions import in_transaction
 
 from infra.errors import BadRequest
 from infra.journal.journal import Journal
 from infra.journal.line import Filters, Line
+from infra.journal.searched import page_of
 from infra.store.database import Store
 from infra.store.models import AuditEvent, Entry
 from tests.infra.journal.conftest import DAY, NOW, Log
@@ -161,3 +163,47 @@ async def test_entries_and_events_are_paged_the_same_way(store: Store, journal: 
                 break
         assert ids == expected
     assert (await journal.entries("user_bob")).rows == []
+
+
+async def test_an_error_is_found_however_long_it_is_and_whatever_letters_it_has(
+    store: Store, journal: Journal, log: Log
+) -> None:
+    """PostgreSQL has short and long ones in two indexes, and refuses rows of an index as long as the longest here."""
+    for length in (3, 900, 1_100, 60_000):
+        await log(status=502, state="VOID", error="Ärger " + "xyz " * length + "END")
+    await log(status=402, state="VOID", error="another end", error_code="c" * 64)
+    await log(error=None)
+    assert [line.id for line in (await journal.page(Filters(error="end"))).rows] == [
+        f"req_{number:04d}" for number in range(5, 0, -1)
+    ]
+    assert len((await journal.page(Filters(error="Ärger X"))).rows) == 4
+    assert (await journal.page(Filters(error="ccc", user_id="user_ada"))).rows[0].error == "another end"
+    first = await journal.page(Filters(error="end", model="m"), limit=2)
+    rest = await journal.page(Filters(error="end", model="m"), first.next, limit=10)
+    assert [line.id for line in rest.rows] == ["req_0003", "req_0002", "req_0001"]
+    total, pages = await journal.export(Filters(error="xyz xyz"))
+    assert (total, [line.id async for page in pages for line in page]) == (
+        4,
+        ["req_0004", "req_0003", "req_0002", "req_0001"],
+    )
+
+
+async def test_a_text_that_no_error_has_is_looked_for_in_an_index_alone_on_postgresql(store: Store, log: Log) -> None:
+    if store.dialect != "postgres":
+        pytest.skip("SQLite has one index with every text")
+    for _ in range(60):
+        await log(status=502, state="VOID", error="The backend failed " + "x" * 300)
+    await store.rows("VACUUM (ANALYZE) requests")
+    filters = Filters(error="nothing", user_id="user_ada", key_id="key_ada", model="m", backend="b", state="VOID")
+    conditions = filters.conditions("postgres")
+    select, _ = page_of(filters, "postgres")
+    where = " AND ".join(sql for sql, _ in conditions)
+    async with in_transaction(store.connection_name) as connection:
+        await connection.execute_script("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        rows = await connection.execute_query_dict(
+            store.placed(f"EXPLAIN {select} WHERE {where} ORDER BY r.created_us DESC, r.id DESC LIMIT 51"),
+            [value for _, some in conditions for value in some],
+        )
+    plan = "\n".join(row["QUERY PLAN"] for row in rows)
+    assert "Index Only Scan" in plan and "using requests_with_error" in plan, plan
+    assert "using requests_with_long_error" in plan, plan
