@@ -20,7 +20,7 @@ def too_long(context: int, found: int | str) -> ContextTooLong:
 
 def was_cut(ask: Ask, reported: Usage | None, context: int | None) -> bool:
     """Whether the backend read only a part of the prompt, by its own count."""
-    if reported is None or context is None or ask.answers != 1:
+    if reported is None or reported.input is None or context is None or ask.answers != 1:
         return False
     return reported.input <= context < ask.prompt_estimate and 2 * reported.input < ask.prompt_estimate
 

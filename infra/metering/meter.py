@@ -74,10 +74,11 @@ class Meter:
 
     def so_far(self) -> Units:
         """What the request would be billed if the process died now: a checkpoint, kept on the low side."""
-        if self.reported is not None:
-            output = max(self.reported.output, self.pieces) if self._stale else self.reported.output
-            return self._units(self.reported, self.reported.input, output)
-        return Units(input=min(self._ask.prompt_estimate, self.bounds.prompt), output=self.pieces, request=1)
+        if self.reported is None:
+            return Units(input=min(self._ask.prompt_estimate, self.bounds.prompt), output=self.pieces, request=1)
+        output = max(self.reported.output, self.pieces) if self._stale else self.reported.output
+        prompt = self._ask.prompt_estimate if self.reported.input is None else self.reported.input
+        return self._units(self.reported, prompt, output)
 
     async def bill(self, ending: Ending, counter: Counter) -> Bill | None:
         """The bill by the table of docs/ledger.md, What is billed; None for nothing."""
@@ -85,23 +86,24 @@ class Meter:
             return None
         if self._failed and not self.pieces:
             return None
+        told = self.reported or Usage(None)
+        prompt = await self._prompt(counter) if told.input is None else told.input
         if self.reported is not None and not self._stale:
-            return Bill(await self._measured(self.reported, counter), "measured")
-        prompt = await self._prompt(counter) if self.reported is None else self.reported.input
-        least = 0 if self.reported is None else self.reported.output
+            return Bill(await self._measured(told, prompt, counter), "estimated" if told.input is None else "measured")
+        least = told.output
         if ending == "complete":
             output = await self._delivered(counter)
             output = self._guess() if output is None else output
             return Bill(self._units(self.reported, prompt, max(least, output)), "estimated")
         return Bill(self._units(self.reported, prompt, max(least, self.pieces)), "partial")
 
-    async def _measured(self, usage: Usage, counter: Counter) -> Units:
+    async def _measured(self, usage: Usage, prompt: int, counter: Counter) -> Units:
         """The reported usage; where it may count one of several answers or prompts, what came if that is more."""
         if self._ask.answers == 1:
-            return self._units(usage, usage.input, usage.output)
+            return self._units(usage, prompt, usage.output)
         delivered = await self._delivered(counter) or 0
-        prompt = await counter.prompt() or 0
-        return self._units(usage, max(usage.input, prompt), max(usage.output, delivered))
+        counted = await counter.prompt() or 0
+        return self._units(usage, max(prompt, counted), max(usage.output, delivered))
 
     async def _delivered(self, counter: Counter) -> int | None:
         """Tokens of all the text that came, each answer counted alone; None without a tokenizer."""

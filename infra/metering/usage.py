@@ -17,7 +17,8 @@ TOKENS_MAX = 10**9
 class Usage:
     """Tokens as reported: `cached` is a part of `input`, `reasoning` a part of `output`."""
 
-    input: int
+    input: int | None
+    """None: the backend told its output alone."""
     output: int = 0
     cached: int = 0
     reasoning: int = 0
@@ -34,6 +35,8 @@ def openai_usage(answer: Mapping[str, Any]) -> Usage | None:
     if found is None or not isinstance(found, Mapping):
         return None
     sent, produced = tokens(found.get("prompt_tokens")), tokens(found.get("completion_tokens", 0))
+    if produced is not None and "prompt_tokens" not in found and "completion_tokens" in found:
+        return Usage(None, produced)
     if sent is None or produced is None:
         return None
     return Usage(

@@ -25,6 +25,10 @@ class OllamaStandIn:
         self.delay = 0.0
         self.break_after: int | None = None
         """Streams end with an {"error": …} line after so many pieces."""
+        self.tells_prompt = True
+        """False: `prompt_eval_count` is left out, as older ones do where the whole prompt came from the cache."""
+        self.hidden = 0
+        """Tokens of an answer beyond its pieces: half characters are not sent alone."""
         self.limit = 1_000
         """The models' own limit of context; `num_ctx` sets `context` for a request."""
         self.capabilities = ["completion", "tools", "thinking"]
@@ -116,7 +120,9 @@ class OllamaStandIn:
     async def _tell(self, request: web.Request, body: dict[str, Any], said: list[dict[str, Any]]) -> web.StreamResponse:
         frame = {"model": body["model"], "created_at": "2026-11-23T08:52:19.385406455-07:00"}
         cut = len(said) < self.pieces and "num_predict" in (body.get("options") or {})
-        counts = {"prompt_eval_count": min(self.context, _words(body)), "eval_count": len(said)}
+        counts = {"prompt_eval_count": min(self.context, _words(body)), "eval_count": len(said) + self.hidden}
+        if not self.tells_prompt:
+            del counts["prompt_eval_count"]
         last = {"done": True, "done_reason": "length" if cut else "stop", **STATISTICS, **counts}
         if body.get("stream") is False:
             return web.json_response({**frame, **_joined(said), **last})

@@ -101,7 +101,7 @@ class OllamaRepair(Repair):
         data = [{"object": "embedding", "index": i, "embedding": shown(v)} for i, v in enumerate(vectors)]
         usage = _usage(answer)
         if usage is not None:
-            usage = {name: usage[name] for name in ("prompt_tokens", "total_tokens")}
+            usage = {name: usage[name] for name in ("prompt_tokens", "total_tokens") if name in usage}
         return {"object": "list", "data": data, "model": self._sent["model"]} | ({"usage": usage} if usage else {})
 
 
@@ -114,7 +114,11 @@ def _base64(vector: list[float]) -> str:
 
 
 def _usage(answer: Mapping[str, Any]) -> dict[str, int] | None:
+    """Older ones leave out `prompt_eval_count` where the whole prompt came from the cache: a usage without
+    `prompt_tokens` then, of which only the output was measured."""
     sent, produced = tokens(answer.get("prompt_eval_count")), tokens(answer.get("eval_count", 0))
+    if produced is not None and "prompt_eval_count" not in answer and "eval_count" in answer:
+        return {"completion_tokens": produced}
     if sent is None or produced is None:
         return None
     return {"prompt_tokens": sent, "completion_tokens": produced, "total_tokens": sent + produced}
