@@ -2,6 +2,7 @@
 
 from quart import Response
 
+from functions.admin_ledger.following import followed
 from functions.admin_ledger.schema import (
     NewAdjustment,
     NewRefund,
@@ -48,8 +49,11 @@ async def refunds(call: Call) -> Response:
 
 
 async def proof(call: Call) -> Response:
-    """GET /admin/ledger/audit?reprice=1."""
-    reprice = Query(call, "reprice").flag("reprice")
+    """GET /admin/ledger/audit?reprice=1&progress=1."""
+    query = Query(call, "reprice", "progress")
+    reprice = query.flag("reprice")
+    if query.flag("progress") and call.method == "GET":
+        return followed(call, reprice=reprice)
     return call.answer(reported(await audit(call.gateway.store, reprice=reprice)))
 
 

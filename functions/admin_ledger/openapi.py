@@ -3,7 +3,7 @@
 from typing import Literal
 
 from functions.admin_ledger.schema import NewAdjustment, NewRefund, NewTopUp
-from infra.openapi.operation import PAGE, USER, Field, Operation
+from infra.openapi.operation import EVENT_STREAM, PAGE, USER, Operation, choice
 from infra.openapi.shapes import Money, Nano, Shape, Time
 
 Kind = Literal["usage", "topup", "refund", "adjustment"]
@@ -67,7 +67,10 @@ class Proof(Shape):
     findings: list[Finding]
 
 
-REPRICE = Field("Also computes every bill anew.", {"type": "string", "enum": ["1", "true", "0", "false"]})
+REPRICE = choice("Also computes every bill anew.", "1", "true", "0", "false")
+PROGRESS = choice(
+    "Answers with events: `progress`, as often as there is any, then `report`.", "1", "true", "0", "false"
+)
 MOVED = {"answer": Moved, "moves_money": True, "errors": (404, 409, 422, 503)}
 
 OPERATIONS = {
@@ -75,5 +78,7 @@ OPERATIONS = {
     "POST /admin/ledger/topups": Operation(body=NewTopUp, **MOVED),  # type: ignore[arg-type]
     "POST /admin/ledger/adjustments": Operation(body=NewAdjustment, **MOVED),  # type: ignore[arg-type]
     "POST /admin/ledger/refunds": Operation(body=NewRefund, **MOVED),  # type: ignore[arg-type]
-    "GET /admin/ledger/audit": Operation(answer=Proof, query={"reprice": REPRICE}),
+    "GET /admin/ledger/audit": Operation(
+        answer=Proof, media=(EVENT_STREAM,), query={"reprice": REPRICE, "progress": PROGRESS}
+    ),
 }

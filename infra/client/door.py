@@ -109,10 +109,10 @@ class Door:
             )
         return self._read(response)
 
-    async def listen(self, path: str) -> AsyncIterator[Event]:
+    async def listen(self, path: str, *, query: Mapping[str, Any] | None = None) -> AsyncIterator[Event]:
         """The events of a stream until it ends; raises ApiError, Unreachable. A stream that ends is opened again by
         whoever wants more: nothing is repeated."""
-        async with self.stream("GET", path) as response:
+        async with self.stream("GET", path, query=query) as response:
             async for event in _events(response.aiter_lines()):
                 yield event
 

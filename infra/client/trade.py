@@ -1,9 +1,9 @@
 """What is sold and what came of it at the admin API: models, prices, requests, backends, the ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from infra.client.door import Amount, Answer, Verbs, once, segment
+from infra.client.door import Amount, Answer, Unreachable, Verbs, once, segment
 
 AUDIT_SECONDS = 1_800.0
 """The whole ledger is read: of a million requests for most of a minute on a small machine."""
@@ -117,3 +117,12 @@ class Trade(Verbs):
         """Proves the balances from the ledger, with `reprice` every bill too; `findings` is empty where all adds up."""
         query = {"reprice": 1 if reprice else None}
         return await self._door.ask("GET", "/admin/ledger/audit", query=query, seconds=AUDIT_SECONDS)
+
+    async def audit_followed(self, told: Callable[[Answer], object], reprice: bool = False) -> Answer:
+        """The same, and `told` how far it is meanwhile: {"done", "total", "rule"}, rows and the rule being checked."""
+        query = {"reprice": 1 if reprice else None, "progress": 1}
+        async for event in self._door.listen("/admin/ledger/audit", query=query):
+            if event.kind == "report":
+                return event.data
+            told(event.data)
+        raise Unreachable("the gateway ended the check before its report")

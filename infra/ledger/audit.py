@@ -1,7 +1,7 @@
 """Proves the balances from the ledger (docs/ledger.md, Audit). It only reads: a repair is an adjustment by a person."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -38,6 +38,18 @@ class AuditReport:
         return not self.findings
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a check has come."""
+
+    done: int
+    """Rows that were read; a row that several rules read counts as often."""
+    total: int
+    """Rows that all rules read together."""
+    rule: str
+    """The one that is being checked."""
+
+
 _SIGNED = "CASE WHEN credit = 'user:' || user_id THEN amount ELSE -amount END"
 _WALK = "user_id || ''"
 """A user, such that the table is read once from its beginning to its end: by the index of users and numbers SQLite
@@ -51,13 +63,14 @@ _PRUNED = (
 )
 """By user: what each entry belonged to is gone, what they must add up to was noted in the same transaction."""
 
-_CHECKS: tuple[tuple[str, str, str], ...] = (
+_CHECKS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         "balance = sum of entries",
         "SELECT u.id AS subject, u.balance AS is_, COALESCE(e.total, 0) AS should FROM users u LEFT JOIN"
         f" (SELECT user_id, SUM({_SIGNED}) AS total FROM entries GROUP BY {_WALK}, user_id) AS e ON e.user_id = u.id"
         " WHERE u.balance <> COALESCE(e.total, 0)",
         "the balance is {is_}, its entries add up to {should}",
+        ("users", "entries"),
     ),
     (
         "held = sum of open holds",
@@ -65,6 +78,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
         " ON r.user_id = u.id AND r.state IN ('HELD', 'STREAMING') GROUP BY u.id, u.held"
         " HAVING u.held <> COALESCE(SUM(r.held), 0)",
         "{is_} is held, the open requests hold {should}",
+        ("users",),
     ),
     (
         "entries are numbered without a gap",
@@ -72,12 +86,14 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
         f" (SELECT user_id, COUNT(*) AS n, MAX(seq) AS last FROM entries GROUP BY {_WALK}, user_id) AS e"
         " ON e.user_id = u.id WHERE u.seq <> COALESCE(e.n, 0) OR u.seq <> COALESCE(e.last, 0)",
         "the account counts {steps} entries, {rows} exist or their numbers have a gap",
+        ("users", "entries"),
     ),
     (
         "balance_after is exact",
         "SELECT subject, is_, should FROM (SELECT id AS subject, balance_after AS is_,"
         f" SUM({_SIGNED}) OVER (PARTITION BY {_WALK} ORDER BY seq) AS should FROM entries) AS run WHERE is_ <> should",
         "the entry says {is_} afterwards, the entries up to it add up to {should}",
+        ("entries",),
     ),
     (
         "every charge has its entry",
@@ -86,6 +102,7 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
         " HAVING r.charged <> COALESCE(SUM(e.amount), 0) OR COUNT(e.id) > 1"
         " OR (r.state <> 'SETTLED' AND COUNT(e.id) > 0)",
         "the request was charged {is_}, its entries say {should}",
+        ("requests", "entries"),
     ),
     (
         "every usage entry has its request",
@@ -93,16 +110,19 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
         " e.request_id WHERE e.kind = 'usage' AND r.id IS NULL"
         " AND e.user_id NOT IN (SELECT user_id FROM pruned_days)",
         "an entry of {is_} belongs to no request",
+        ("entries", "requests"),
     ),
     (
         "entries without a request are those of the pruned ones",
         _PRUNED.format(kind="usage", sum="charged", also="OR COALESCE(e.n, 0) <> p.bills"),
         "entries of {is_} belong to no request, those that were pruned were charged {should}",
+        ("entries",),
     ),
     (
         "refunds without a request are those of the pruned ones",
         _PRUNED.format(kind="refund", sum="refunded", also=""),
         "refunds of {is_} belong to no request, those that were pruned were refunded {should}",
+        ("entries",),
     ),
     (
         "refunds match their request",
@@ -110,35 +130,47 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
         " entries e ON e.request_id = r.id AND e.kind = 'refund' GROUP BY r.id, r.refunded"
         " HAVING r.refunded <> COALESCE(SUM(e.amount), 0)",
         "{is_} is noted as refunded, the entries say {should}",
+        ("requests", "entries"),
     ),
     (
         "debit and credit are one user's and one of ours",
         "SELECT id AS subject, amount AS is_, 0 AS should FROM entries WHERE (debit LIKE 'user:%') ="
         " (credit LIKE 'user:%')",
         "an entry of {is_} does not move between a user and the house",
+        ("entries",),
     ),
+)
+"""Rule, SQL, words, and the tables that are read for it. Each is one statement: of one moment, whatever is booked
+meanwhile."""
+_BILLS = "units x price = amount"
+_COUNTS = (
+    "SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM entries) AS entries,"
+    " (SELECT COUNT(*) FROM requests) AS requests, (SELECT COALESCE(SUM(balance), 0) FROM users) AS balance,"
+    " (SELECT COALESCE(SUM(held), 0) FROM users) AS held"
 )
 
 
-async def audit(store: Store, *, reprice: bool = False) -> AuditReport:
-    """Runs every check; with `reprice` also recomputes each settled request's amount from units × price version."""
-    findings = [
-        Finding(rule, str(row["subject"]), _text(text, int(row["is_"]), int(row["should"])))
-        for rule, sql, text in _CHECKS
-        for row in await store.read(sql)
-    ]
+async def audit(
+    store: Store, *, reprice: bool = False, say: Callable[[Progress], object] = lambda _: None
+) -> AuditReport:
+    """Runs every check; with `reprice` also recomputes each settled request's amount from units × price version.
+    `say` is told how far it is."""
+    findings = list[Finding]()
+    [before] = await store.read(_COUNTS)
+    total = sum(int(before[table]) for *_, tables in _CHECKS for table in tables)
+    total += int(before["requests"]) if reprice else 0
+    done = 0
+    for rule, sql, text, tables in _CHECKS:
+        say(Progress(done, total, rule))
+        for row in await store.read(sql):
+            findings.append(Finding(rule, str(row["subject"]), _text(text, int(row["is_"]), int(row["should"]))))
+        done += sum(int(before[table]) for table in tables)
     findings += await _orphans(store)
     repriced = 0
     if reprice:
-        repriced, wrong = await _reprice(store)
+        repriced, wrong = await _reprice(store, lambda bills: say(Progress(min(done + bills, total), total, _BILLS)))
         findings += wrong
-    counts = (
-        await store.read(
-            "SELECT (SELECT COUNT(*) FROM users) AS users, (SELECT COUNT(*) FROM entries) AS entries,"
-            " (SELECT COUNT(*) FROM requests) AS requests, (SELECT COALESCE(SUM(balance), 0) FROM users) AS balance,"
-            " (SELECT COALESCE(SUM(held), 0) FROM users) AS held"
-        )
-    )[0]
+    [counts] = await store.read(_COUNTS)
     return AuditReport(
         users=int(counts["users"]),
         entries=int(counts["entries"]),
@@ -166,7 +198,7 @@ async def _orphans(store: Store) -> list[Finding]:
     return [Finding("no open request of a dead process", row["id"], "its process is gone") for row in rows]
 
 
-async def _reprice(store: Store) -> tuple[int, list[Finding]]:
+async def _reprice(store: Store, say: Callable[[int], object]) -> tuple[int, list[Finding]]:
     prices = {
         row["id"]: PriceList.of(msgspec.json.decode(row["price_json"]))
         for row in await store.read("SELECT id, price_json FROM price_versions")
@@ -176,6 +208,7 @@ async def _reprice(store: Store) -> tuple[int, list[Finding]]:
     async for rows in store.pages(
         "SELECT id, price_id, price_factor_ppm, units_json, charged, shortfall FROM requests WHERE state = 'SETTLED'"
     ):
+        say(checked)
         checked += len(rows)
         findings += await asyncio.to_thread(_off, rows, prices)  # what is served meanwhile must not wait for it
     return checked, findings
@@ -189,11 +222,11 @@ def _wrong(rows: list[dict[str, object]], prices: dict[str, PriceList]) -> Itera
     for row in rows:
         price = prices.get(str(row["price_id"]))
         if price is None:
-            yield Finding("units x price = amount", str(row["id"]), f"its price version {row['price_id']} is gone")
+            yield Finding(_BILLS, str(row["id"]), f"its price version {row['price_id']} is gone")
             continue
         factor = int(str(row["price_factor_ppm"]))
         should = cost_nano(price, Units(**msgspec.json.decode(str(row["units_json"]))), factor)
         found = int(str(row["charged"])) + int(str(row["shortfall"]))
         if found != should:
             text = f"{show_money(found)} was billed, units times price is {show_money(should)}"
-            yield Finding("units x price = amount", str(row["id"]), text)
+            yield Finding(_BILLS, str(row["id"]), text)

@@ -72,6 +72,7 @@ def place(request: str) -> Iterator[Step]:
     yield "POST /admin/ledger/refunds", "/admin/ledger/refunds", {"request_id": request, "reason": "x"}
     yield "GET /admin/ledger", "/admin/ledger", None
     yield "GET /admin/ledger/audit", "/admin/ledger/audit?reprice=1", None
+    yield "GET /admin/ledger/audit", "/admin/ledger/audit?progress=1", None
     yield "GET /admin/config", "/admin/config", None
     yield from ((f"POST /admin/config/{verb}", f"/admin/config/{verb}", {}) for verb in ("check", "plan", "apply"))
     yield "GET /admin/endpoints", "/admin/endpoints", None

@@ -1,6 +1,8 @@
 """Keys, endpoints, configuration and audit in a real browser, before a real gateway."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -127,6 +129,28 @@ async def test_a_faulty_file_is_told_line_by_line_and_a_good_one_is_applied(hous
     assert models["stand-in"] == "3.00/1M"
     await owner.click("models", ".sections")
     await owner.see("output: 3.00/1M")
+
+
+async def test_a_check_of_the_ledger_tells_how_far_it_is(house: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, store = house.browser, house.gateway.gateway.store
+    real, go_on = store.read, asyncio.Event()
+
+    async def slow(sql: str, *values: Any) -> list[dict[str, Any]]:
+        if "OVER (PARTITION BY" in sql:
+            await go_on.wait()
+        return await real(sql, *values)
+
+    monkeypatch.setattr(store, "read", slow)
+    await house.open("/audit")
+    await owner.click("Check the ledger")
+    await owner.see("rows are read; now: balance_after is exact.")
+    width = (
+        "document.querySelector('[aria-label=\"How much of the ledger is checked\"]')?.getAttribute('aria-valuenow')"
+    )
+    assert 0 < float(await owner.until(width)) < 1
+    go_on.set()
+    await owner.see("The books are right")
+    await owner.gone("rows are read")
 
 
 async def test_the_books_are_proved_on_demand_and_changes_are_read_field_by_field(house: Whole) -> None:

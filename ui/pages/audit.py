@@ -54,7 +54,9 @@ class _Books:
             with ui.element("div").classes("tools"):
                 self._go = button("Check the ledger", self._check, "main")
                 self._reprice = ui.switch("compute every bill anew from its tokens, too (slower)")
-            self._words = ui.label("Not checked on this page yet.").classes("empty")
+            self._words = ui.label("Not checked on this page yet.").classes("empty").props('role="status"')
+            self._bar = ui.linear_progress(0, show_value=False, size="8px")
+            self._bar.props('rounded aria-label="How much of the ledger is checked"').set_visibility(False)
             with ui.element("div").classes("figures six") as self._figures:
                 names = ("Users", "Entries", "Requests", "Bills computed anew", "All balances", "Held of them")
                 self._parts = {name: Figure(name) for name in names}
@@ -64,22 +66,26 @@ class _Books:
     async def _check(self) -> None:
         self._go.disable()
         self._words.classes(replace="empty")
-        began = time.monotonic()
+        self._words.set_text("The check begins …")
+        self._bar.value, began, far = 0, time.monotonic(), Row()
 
-        def waiting() -> None:
-            took = show.span(1000 * int(time.monotonic() - began))
-            self._words.set_text(f"Checking for {took}. A million requests take about a minute; nobody waits for it.")
+        def look() -> None:
+            """One look at how far it is."""
+            if far:
+                self._bar.value = far["done"] / max(1, far["total"])
+                self._words.set_text(f"{_far(far)} {show.span(1000 * int(time.monotonic() - began))} so far.")
 
-        self._words.set_text("Checking…")
-        clock = ui.timer(1.0, waiting, immediate=False)
+        self._bar.set_visibility(True)
+        clock = ui.timer(0.5, look)
         try:
-            found: Row = await self._desk.ask(lambda api: api.audit(reprice=bool(self._reprice.value)))
+            found: Row = await self._desk.ask(lambda api: api.audit_followed(far.update, bool(self._reprice.value)))
         except Trouble as trouble:
             self._words.set_text(f"The check did not come to its end: {trouble}")
             self._words.classes(replace="error-text")
             return
         finally:
             clock.cancel()
+            self._bar.set_visibility(False)
             self._go.enable()
         self._show(found, show.span(int(1000 * (time.monotonic() - began))))
 
@@ -104,6 +110,12 @@ class _Books:
                 with ui.element("div"):
                     ui.label(str(finding["subject"])).classes("fault-where")
                     ui.label(str(finding["text"])).classes("fault-text")
+
+
+def _far(far: Row) -> str:
+    """How much of all is read, and what is being proved. A row counts once for each rule that reads it."""
+    rows = f"{show.count(far['done'])} of {show.count(far['total'])} rows"
+    return f"{rows} are read; now: {far['rule']}. Nobody waits for it."
 
 
 class _Events:

@@ -1,10 +1,16 @@
 """Money by the owner's hand over the admin API."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from infra.client import AdminClient
+from infra.ledger.audit import Progress, audit
 from infra.store.models import Replay
 from tests.functions.trade.owner import COST, Owner
+from tests.standins.running import ADMIN_KEY
 
 MOVES = ["topups", "adjustments", "refunds"]
 
@@ -172,3 +178,44 @@ async def test_every_movement_is_in_the_audit_log_once_and_its_reason_in_the_ent
     actions = [event["action"] for event in (await owner.done("GET", "/admin/audit-events"))["data"]]
     assert sorted(actions) == ["ledger.topup", "ledger.topup", "user.create"]  # one is the first balance
     assert (await owner.refused("GET", "/admin/audit-events?cursor=%21"))["param"] == "cursor"
+
+
+async def test_the_audit_tells_how_far_it_is_and_then_its_report(owner: Owner) -> None:
+    key = await owner.running.key()
+    await owner.chat(key)
+    path = "/admin/ledger/audit"
+    told: list[dict[str, Any]] = []
+    async with AdminClient(owner.running.url, token=ADMIN_KEY) as admin:
+        report = await admin.audit_followed(told.append, reprice=True)
+        assert report == await admin.audit(reprice=True)
+    assert all(set(each) == {"done", "total", "rule"} and 0 <= each["done"] <= each["total"] for each in told)
+    far = list[Progress]()
+    await audit(owner.gateway.store, reprice=True, say=far.append)
+    assert len({each.rule for each in far}) == 11
+    assert [each.done for each in far] == sorted(each.done for each in far)
+    [row] = await owner.gateway.store.rows("SELECT COUNT(*) AS n FROM entries")
+    assert (far[0].done, far[0].total) == (0, 3 * 1 + 9 * row["n"] + 3 * 1 + 1)
+    assert (await owner.refused("GET", f"{path}?progress=yes"))["param"] == "progress"
+    head = await owner.running.client.head(path + "?progress=1", headers={"x-admin-key": ADMIN_KEY})
+    assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_a_viewer_who_leaves_stops_the_check(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = 0
+    real = owner.gateway.store.read
+
+    async def slow(sql: str, *values: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        await asyncio.sleep(0.6)
+        return await real(sql, *values)
+
+    monkeypatch.setattr(owner.gateway.store, "read", slow)
+    async with AdminClient(owner.running.url, token=ADMIN_KEY) as admin:
+        following = asyncio.create_task(admin.audit_followed(lambda _: None))
+        while reads < 3:
+            await asyncio.sleep(0.05)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    await asyncio.sleep(1.5)
+    assert reads <= 5
