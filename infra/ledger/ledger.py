@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, Conflict, KeyDisabled, NotFound
+from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, BillingUnavailable, Conflict, KeyDisabled, NotFound
 from infra.ledger.books import RequestRow
 from infra.ledger.clock import LeaseClock
 from infra.ledger.operations import (
@@ -27,7 +27,7 @@ from infra.ledger.operations import (
     Settle,
     Void,
 )
-from infra.ledger.patience import soon, unavailable
+from infra.ledger.patience import soon
 from infra.ledger.postgres_vault import PostgresVault
 from infra.ledger.refusals import no_post
 from infra.ledger.spool import Spool, leftovers
@@ -188,20 +188,15 @@ class Ledger:
         self.writer.submit(Void(final))
 
     async def _end(self, operation: Settle | Void) -> Billed | None:
-        answer = self.writer.submit(operation)
-        done, _ = await asyncio.wait({answer}, timeout=SETTLE_PATIENCE_SECONDS)
-        if not done or answer.exception() is not None:
+        try:
+            result = await self.writer.submit(operation, SETTLE_PATIENCE_SECONDS)
+        except BillingUnavailable:
             return None
-        result = answer.result()
         return result if isinstance(result, Billed) else None
 
     async def _soon(self, operation: Operation) -> Result:
         """The answer within the time after which spending fails closed; raises BillingUnavailable."""
-        answer = self.writer.submit(operation)
-        done, _ = await asyncio.wait({answer}, timeout=COMMIT_SECONDS_MAX)
-        if not done:
-            raise unavailable()
-        result: Result = answer.result()
+        result: Result = await self.writer.submit(operation, COMMIT_SECONDS_MAX)
         return result
 
     # --- the owner's hand ------------------------------------------------------------------------------------------

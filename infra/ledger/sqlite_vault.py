@@ -63,7 +63,10 @@ def _insert(table: str, count: int, more: str = "") -> str:
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES {_rows(len(names), count)}{more}"
 
 
-_AS_SAVED = " ON CONFLICT (id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in _REQUEST if c != "id")
+_FIXED = ("id", "instance", "user_id", "key_id", "endpoint", "model", "created_us")
+"""Of a request, from its first row to its last. SQLite writes the entries of an index anew for each column that a
+statement names, whether it changes or not."""
+_AS_SAVED = " ON CONFLICT (id) DO UPDATE SET " + ", ".join(f"{c} = excluded.{c}" for c in _REQUEST if c not in _FIXED)
 
 
 @cache

@@ -25,6 +25,8 @@ log = logging.getLogger("aethergate.ledger")
 
 BATCH_MAX = 500
 RETRY_SECONDS = 0.25
+LOOK_SECONDS = 0.05
+"""How much longer than its patience allows somebody may wait."""
 STOP_SECONDS = 10.0
 """How long the end waits for a database that does not answer."""
 
@@ -35,6 +37,8 @@ class Order:
 
     operation: Any
     answer: "asyncio.Future[Any]"
+    until: float
+    """The event loop's seconds at which whoever asked has waited long enough; the operation stays in line."""
     since: float = field(default_factory=time.monotonic)
 
 
@@ -63,6 +67,9 @@ class Writer:
         self._hurried: deque[Order] = deque()
         """What goes to the head of the line as soon as no commit of that head is under way."""
         self._wake = asyncio.Event()
+        self._awaited: list[Order] = []
+        """Whoever waits for these does not wait for ever; some are answered already."""
+        self._look: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._failing_since: float | None = None
@@ -109,17 +116,42 @@ class Writer:
         """Operations waiting for a commit."""
         return len(self._waiting)
 
-    def submit(self, operation: Any) -> "asyncio.Future[Any]":
-        """Hands over without waiting; the future is answered after the commit and may be dropped."""
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    def submit(self, operation: Any, patience: float | None = None) -> "asyncio.Future[Any]":
+        """Hands over without waiting; the future is answered after the commit and may be dropped or cancelled.
+
+        After `patience` seconds it is answered without a commit, what is kept with Done, all else with
+        BillingUnavailable; the operation stays in line.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
         if self._task is None or self._task.done():
             answer.set_exception(BillingUnavailable("The ledger is closed."))
             answer.exception()  # read once, so that a dropped future does not warn
         else:
             line = self._hurried if isinstance(operation, self._ahead) else self._waiting
-            line.append(Order(operation, answer))
+            order = Order(operation, answer, loop.time() + (patience or 0.0))
+            line.append(order)
             self._wake.set()
+            if patience is not None:
+                self._awaited.append(order)
+                self._look = self._look or loop.call_later(LOOK_SECONDS, self._let_go)
         return answer
+
+    def _let_go(self) -> None:
+        """Answers who has waited long enough. One timer for all of them: one for each costs more than all else here."""
+        loop = asyncio.get_running_loop()
+        self._awaited = [order for order in self._awaited if not order.answer.done()]
+        for order in self._awaited:
+            if loop.time() >= order.until:
+                self._release(order)
+        self._look = loop.call_later(LOOK_SECONDS, self._let_go) if self._awaited else None
+
+    def _release(self, order: Order) -> None:
+        """Lets go whoever waits for an operation that is not written yet."""
+        if not isinstance(order.operation, self._kept):
+            _fail(order)
+        elif not order.answer.done():
+            order.answer.set_result(Done())
 
     async def _run(self) -> None:
         while True:
@@ -205,8 +237,7 @@ class Writer:
         self._waiting.extendleft(reversed([order for order in tried if self._waits_on(order)]))
         if await self._spool_bills():
             for order in self._kept_ones():
-                if not order.answer.done():
-                    order.answer.set_result(Done())
+                self._release(order)
         await asyncio.sleep(RETRY_SECONDS)
 
     def _waits_on(self, order: Order) -> bool:

@@ -1,10 +1,15 @@
 """The line before the writer: who waits for whom, and what a failing commit does to those behind it."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
+from infra.errors import BillingUnavailable
+from infra.ledger.operations import Done
 from infra.ledger.writer import Writer
 
 
@@ -68,3 +73,37 @@ async def test_a_lease_is_tried_again_when_a_commit_failed_before_it() -> None:
 async def test_a_lease_that_comes_during_a_commit_does_not_take_the_place_of_what_is_written() -> None:
     found = await written(Slow(), lease_after=0.01)
     assert found == [*(Bill(number) for number in range(20)), Lease()]
+
+
+class Stuck(Slow):
+    """A vault whose commits never end."""
+
+    async def commit(self, operations: Sequence[Any]) -> tuple[list[Any], dict[str, tuple[int, int]]]:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+
+async def test_who_has_waited_long_enough_is_told_so_and_what_was_asked_stays_in_line() -> None:
+    writer = Writer(Stuck(), lambda _: None, kept=(Bill,))
+    await writer.start()
+    began = time.monotonic()
+    bill, longer, hold = writer.submit(Bill(1), 0.2), writer.submit(Bill(2), 60), writer.submit(Lease(), 0.1)
+    with pytest.raises(BillingUnavailable):
+        await hold
+    assert await bill == Done()
+    assert 0.15 < time.monotonic() - began < 2
+    assert not longer.done()
+    assert writer.depth == 3
+    longer.cancel()
+    await asyncio.sleep(0.2)
+    assert writer._look is None  # nobody waits: no timer runs
+
+
+async def test_a_question_that_nobody_waits_for_any_more_is_carried_out_all_the_same() -> None:
+    vault = Slow()
+    writer = Writer(vault, lambda _: None, kept=(Bill,))
+    await writer.start()
+    writer.submit(Bill(1), 1.0).cancel()
+    assert await writer.submit(Bill(2), 1.0) == Bill(2)
+    await writer.stop()
+    assert vault.written == [Bill(1), Bill(2)]
