@@ -57,6 +57,13 @@ class Desk:
                 raise self._leave() from None
             raise
 
+    async def change(self, doing: Question[T]) -> T:
+        """The same for what changes something: afterwards no tab is shown an answer of before; raises Trouble."""
+        try:
+            return await self.ask(doing)
+        finally:  # also where it is not known whether it was done
+            self.house.changed()
+
     async def shared(self, name: Hashable, question: Question[T], fresh: float = FRESH_SECONDS) -> T:
         """The same, one answer of that name for all open tabs, `fresh` seconds old at most; raises Trouble."""
         return await self.ask(lambda asking: self.house.shared(name, lambda: question(asking), fresh))
@@ -139,7 +146,7 @@ class Desk:
     async def act(self, doing: Question[T], done: str) -> T | None:
         """One change the viewer asked for: says `done`, or what went wrong and returns None."""
         try:
-            found = await self.ask(doing)
+            found = await self.change(doing)
         except Trouble as trouble:
             ui.notify(str(trouble), type="negative", timeout=10_000, close_button="Close", multi_line=True)
             return None

@@ -57,6 +57,7 @@ class House:
         self._clients: dict[str, AdminClient] = {}
         self._answers: dict[Hashable, tuple[float, Any]] = {}
         self._asking: dict[Hashable, asyncio.Lock] = {}
+        self._changes = 0
         self.exports = Exports()
         self.feed = Feed(self._any_client)
 
@@ -116,13 +117,19 @@ class House:
         """One answer of that name for all open tabs: for `fresh` seconds, longer where it is dear to compute."""
         async with self._asking.setdefault(name, asyncio.Lock()):
             good_until, found = self._answers.get(name, (0.0, None))
-            began = time.monotonic()
+            began, changes = time.monotonic(), self._changes
             if began > good_until:
                 found = await question()
                 took = time.monotonic() - began
                 self._forget(began)
-                self._answers[name] = (began + max(fresh, 20 * took), found)
+                if changes == self._changes:
+                    self._answers[name] = (began + max(fresh, 20 * took), found)
         return cast(T, found)
+
+    def changed(self) -> None:
+        """Something was changed from here: whoever asks from now on is not told what was so before."""
+        self._changes += 1
+        self._answers.clear()
 
     def _forget(self, now: float) -> None:
         for stale in [name for name, (good_until, _) in self._answers.items() if good_until < now - 60]:

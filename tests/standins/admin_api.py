@@ -64,6 +64,8 @@ class AdminStandIn:
         self.port = port
         self.seen: list[Seen] = []
         self.refuse: tuple[int, str] | None = None
+        self.lists_take = 0.0
+        """Seconds."""
         self.tokens: dict[str, float] = {}
         self.token_seconds = 8 * 3_600
         self.revenue_nano = 1_234_567_890
@@ -211,6 +213,7 @@ class AdminStandIn:
 
     async def _list(self, request: web.Request) -> web.Response:
         rows: list[dict[str, Any]] = getattr(self, request.path.split("/")[2])
+        await asyncio.sleep(self.lists_take)
         query = request.query
         if "q" in query:
             rows = [row for row in rows if query["q"].lower() in row["username"].lower()]

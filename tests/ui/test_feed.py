@@ -81,3 +81,25 @@ async def test_one_answer_for_all_open_tabs(standing: AdminStandIn) -> None:
     assert len({id(each) for each in found}) == 1
     assert sum(seen.path == "/admin/overview" for seen in standing.seen) == 1
     await house.close()
+
+
+async def test_what_was_asked_before_a_change_is_not_told_after_it(standing: AdminStandIn) -> None:
+    house = House(standing.url)
+    await house.open_session(ADMIN_KEY)
+    said = ["old"]
+
+    async def answer() -> str:
+        found = said[0]
+        await asyncio.sleep(0.1)
+        return found
+
+    before = asyncio.create_task(house.shared("x", answer, 60))
+    await asyncio.sleep(0.05)
+    said[0] = "new"
+    house.changed()
+    assert (await before, await house.shared("x", answer, 60)) == ("old", "new")
+    said[0] = "newer"
+    assert await house.shared("x", answer, 60) == "new"
+    house.changed()
+    assert await house.shared("x", answer, 60) == "newer"
+    await house.close()

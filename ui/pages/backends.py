@@ -45,7 +45,7 @@ class _Backends:
         desk.keep(self._list.load, 3, on=("backend",))
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
-        found: Row = await self._desk.ask(lambda api: api.backends())
+        found: Row = await self._desk.shared("backends", lambda api: api.backends(), 0.9)
         self._lights.set(list(found["data"]))
         return found
 

@@ -73,7 +73,7 @@ class _Endpoints:
         if not await confirmed(f"Reload {row['name']}?", words, "Reload"):
             return
         try:
-            found = await self._desk.ask(lambda api: api.reload_endpoint(str(row["name"])))
+            found = await self._desk.change(lambda api: api.reload_endpoint(str(row["name"])))
         except Trouble as trouble:
             ui.notify(str(trouble), type="negative", timeout=10_000, close_button="Close", multi_line=True)
         else:

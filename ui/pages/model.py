@@ -59,7 +59,7 @@ class _Model:
 
     async def _refresh(self) -> None:
         self._row = await self._desk.ask(lambda api: api.model(self._name))
-        found = (await self._desk.ask(lambda api: api.backends()))["data"]
+        found = (await self._desk.shared("backends", lambda api: api.backends()))["data"]
         self._backends = {str(row["name"]): row for row in found}
         self._show()
         self._price.set(self._row["price"])

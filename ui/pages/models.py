@@ -54,7 +54,7 @@ class _Models:
             self._list = Listing(self._desk, COLUMNS, self._ask, self._shape, empty, self._open)
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
-        found = (await self._desk.ask(lambda api: api.backends()))["data"]
+        found = (await self._desk.shared("backends", lambda api: api.backends()))["data"]
         self._backends = {str(row["name"]): row for row in found}
         return await self._desk.ask(lambda api: api.models())
 

@@ -32,6 +32,8 @@ STATUSES = {"": "Any status", "2xx": "Succeeded", "error": "Failed, for any reas
 STATES = {"": "Any state", "SETTLED": "Settled", "VOID": "Void", "STREAMING": "Streaming", "HELD": "Held"}
 BASES = {"": "Any count", "measured": "Measured", "partial": "Partial", "estimated": "Estimated",
          "recovered": "Recovered"}  # fmt: skip
+SHARED_SECONDS = 0.9
+"""Less than a page waits at least until it asks again."""
 _ASKED = ("user", "key", "model", "endpoint", "backend", "status", "state", "basis", "error")
 
 
@@ -100,7 +102,7 @@ class _Requests:
         found = {name: said[name] for name in _ASKED if name in said}
         since = said.get("since", "")
         if since.isdecimal():
-            found["from"] = str(int(time.time()) - int(since))
+            found["from"] = str(int(time.time()) // 10 * 10 - int(since))  # the same question in every tab
         elif since == "own":
             for name in ("from", "to"):
                 at = await self._desk.epoch(said[name]) if name in said else None
@@ -109,7 +111,10 @@ class _Requests:
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         filters: dict[str, Any] = await self._asked()
-        return await self._desk.ask(lambda api: api.requests(limit=limit, cursor=cursor, **filters))
+        name = ("requests", cursor, limit, *sorted(filters.items()))
+        return await self._desk.shared(
+            name, lambda api: api.requests(limit=limit, cursor=cursor, **filters), SHARED_SECONDS
+        )
 
     def _shape(self, row: Row) -> Row:
         status, running = row["status"], row["state"] in ("HELD", "STREAMING")

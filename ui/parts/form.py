@@ -53,7 +53,7 @@ class Form:
                 return
             go.disable()  # a second click sends nothing twice
             try:
-                self.dialog.submit((await self._desk.ask(question),))
+                self.dialog.submit((await self._desk.change(question),))
             except Trouble as trouble:
                 self._problem.set_text(str(trouble))
                 self._problem.set_visibility(True)
