@@ -1,13 +1,16 @@
 """Prompts that do not fit a model's context: refused with the numbers, and never billed where a server cut them.
 
-Some servers cut a prompt without a word (Ollama's /v1, older Ollamas, LM Studio). What they report then is what they
-read: far less than was sent. Four bytes are about a token and eight are rare, so a prompt that should not fit by the
-first measure, and of which less than a token per eight bytes was read, was cut.
+Some servers cut a prompt without a word (Ollama's /v1, LM Studio). What they report then is what they read: far less
+than was sent. Four bytes are about a token and eight are rare, so a prompt that should not fit by the first measure,
+and of which less than a token per eight bytes was read, was cut. Texts that are denser than that are measured as such
+(infra.metering.density).
 """
 
 from infra.errors import ContextTooLong
 from infra.metering.ask import Ask
-from infra.metering.usage import Usage
+from infra.metering.density import least, texts
+
+_READ = ("messages", "tools", "functions", "prompt", "suffix", "input")
 
 
 def too_long(context: int, found: int | str) -> ContextTooLong:
@@ -18,11 +21,12 @@ def too_long(context: int, found: int | str) -> ContextTooLong:
     )
 
 
-def was_cut(ask: Ask, reported: Usage | None, context: int | None) -> bool:
+def was_cut(ask: Ask, read: int, context: int) -> bool:
     """Whether the backend read only a part of the prompt, by its own count."""
-    if reported is None or reported.input is None or context is None or ask.answers != 1:
+    if ask.answers != 1 or not read <= context < ask.prompt_estimate or 2 * read >= ask.prompt_estimate:
         return False
-    return reported.input <= context < ask.prompt_estimate and 2 * reported.input < ask.prompt_estimate
+    fewest = sum(least(text) for name in _READ for text in texts(ask.body.get(name)))
+    return context < 2 * fewest and read < fewest
 
 
 def one_prompt(ask: Ask) -> bool:

@@ -175,7 +175,7 @@ class Relay:
                 self._answer = await reply.whole()
                 self.first_byte_us = now_us()
                 self.meter.see(self._answer)
-            self.sending.refuse_cut()
+            self.sending.refuse_cut(reply)
         except GatewayError as error:
             seat.failed(error)
             raise

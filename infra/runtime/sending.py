@@ -16,7 +16,7 @@ from infra.backends.reply import Reply
 from infra.errors import GatewayError, NoBackend, RateLimited, Unavailable
 from infra.limits.limiter import Ticket
 from infra.metering.bounds import Bounds
-from infra.metering.context import one_prompt, too_long, was_cut
+from infra.metering.context import one_prompt, too_long
 from infra.runtime.counter import RequestCounter
 from infra.runtime.refusal import unaffordable
 from infra.runtime.tiers import rank_of
@@ -161,16 +161,16 @@ class Sending:
         if counted is not None and counted > context:
             raise too_long(context, counted)
 
-    def refuse_cut(self) -> None:
+    def refuse_cut(self, reply: Reply) -> None:
         """Of a prompt that the backend cut without a word nobody pays the answer; raises ContextTooLong."""
-        if self.seat is None or not self.seat.adapter.cuts:
+        relay, reported = self._relay, self._relay.meter.reported
+        if self.seat is None or reported is None or reported.input is None:
             return
-        relay, told = self._relay, self.seat.adapter.context(self.seat.target.upstream)
-        # What the owner states may be more than the server has loaded.
-        context = min((size for size in (relay.offer.context, told) if size is not None), default=None)
-        if context is not None and was_cut(relay.ask, relay.meter.reported, context):
+        upstream, stated = self.seat.target.upstream, relay.offer.context
+        context = self.seat.adapter.cut_to(relay.ask, reported.input, upstream, reply.context, stated)
+        if context is not None:
             self.sent = False
-            raise too_long(context, f"about {relay.ask.prompt_estimate}")
+            raise too_long(context, f"about {max(context + 1, relay.ask.prompt_estimate)}")
 
     async def _hold(self) -> None:
         """Tokens of the limits, then money: whoever waited in the queue has pinned neither."""

@@ -2,12 +2,12 @@
 
 It answers chats with `w0 w1 …` (as many as `num_predict`, at most `pieces`), thinks where `think` asks, calls the first
 tool where there is one and the user says "weather", and counts a prompt in words. Prompts over `context` words are
-refused where `truncate` is false, and cut silently where it is not, as Ollama does.
+refused where `truncate` is false and the version knows it, else cut silently as Ollama does.
 """
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from aiohttp import web
@@ -25,6 +25,11 @@ class OllamaStandIn:
         self.delay = 0.0
         self.break_after: int | None = None
         """Streams end with an {"error": …} line after so many pieces."""
+        self.version = "0.40.0"
+        self.parameters = ""
+        """What the Modelfiles say."""
+        self.count: Callable[[str], int] = lambda text: len(text.split())
+        """Its tokenizer."""
         self.tells_prompt = True
         """False: `prompt_eval_count` is left out, as older ones do where the whole prompt came from the cache."""
         self.hidden = 0
@@ -42,6 +47,7 @@ class OllamaStandIn:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_get("/api/tags", self._tags)
         app.router.add_get("/api/ps", self._ps)
+        app.router.add_get("/api/version", self._version)
         app.router.add_post("/api/show", self._show)
         for path, answer in (("chat", self._chat), ("generate", self._generate), ("embed", self._embed)):
             app.router.add_post(f"/api/{path}", self._door(answer))
@@ -62,12 +68,16 @@ class OllamaStandIn:
         rows = [{"name": name, "model": name, "context_length": self.context} for name in sorted(self.loaded)]
         return web.json_response({"models": rows})
 
+    async def _version(self, _: web.Request) -> web.Response:
+        return web.json_response({"version": self.version})
+
     async def _show(self, request: web.Request) -> web.Response:
         model = json.loads(await request.read())["model"]
         if model not in self.models:
             return web.json_response({"error": "not found"}, status=404)
         info = {"general.architecture": "qwen2", "qwen2.context_length": self.limit}
-        return web.json_response({"model_info": info, "capabilities": self.abilities.get(model, self.capabilities)})
+        able = self.abilities.get(model, self.capabilities)
+        return web.json_response({"model_info": info, "capabilities": able, "parameters": self.parameters})
 
     def _door(self, answer: Any) -> Any:
         """What every route for a model does first."""
@@ -81,7 +91,7 @@ class OllamaStandIn:
                 return web.json_response({"error": f"model '{body['model']}' not found"}, status=404)
             self.loaded.add(body["model"])
             self.context = min(self.limit, (body.get("options") or {}).get("num_ctx", self.context))
-            if _words(body) > self.context and body.get("truncate") is False:
+            if self._size(body) > self.context and body.get("truncate") is False and self._knows_truncate(request.path):
                 return web.json_response({"error": "the input length exceeds the context length"}, status=400)
             return await answer(request, body)
 
@@ -97,8 +107,28 @@ class OllamaStandIn:
         texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
         vectors = [[0.5, -0.25, float(len(text))] for text in texts]
         return web.json_response(
-            {"model": body["model"], "embeddings": vectors, "prompt_eval_count": _words(body), **STATISTICS}
+            {"model": body["model"], "embeddings": vectors, "prompt_eval_count": self._size(body), **STATISTICS}
         )
+
+    def _knows_truncate(self, path: str) -> bool:
+        """Of embeddings every version does."""
+        return path == "/api/embed" or self.version >= "0.13"
+
+    def _size(self, body: dict[str, Any]) -> int:
+        """Of the prompt, in tokens."""
+        texts = [m.get("content") or "" for m in body.get("messages", ())] + [body.get("prompt") or ""]
+        given = body.get("input", [])
+        texts += [given] if isinstance(given, str) else given
+        return sum(self.count(text) for text in texts)
+
+    def _fitting(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Without the oldest messages, as many as must go, except the system's and the last one."""
+        messages = body.get("messages", [])
+        for first in range(len(messages)):
+            kept = [m for m in messages[:first] if m["role"] == "system"] + messages[first:]
+            if self._size({"messages": kept}) <= self.context or first == len(messages) - 1:
+                return {**body, "messages": kept}
+        return body
 
     def _count(self, body: dict[str, Any]) -> int:
         return min(self.pieces, (body.get("options") or {}).get("num_predict", self.pieces))
@@ -120,7 +150,8 @@ class OllamaStandIn:
     async def _tell(self, request: web.Request, body: dict[str, Any], said: list[dict[str, Any]]) -> web.StreamResponse:
         frame = {"model": body["model"], "created_at": "2026-11-23T08:52:19.385406455-07:00"}
         cut = len(said) < self.pieces and "num_predict" in (body.get("options") or {})
-        counts = {"prompt_eval_count": min(self.context, _words(body)), "eval_count": len(said) + self.hidden}
+        read = min(self.context, self._size(self._fitting(body)))
+        counts = {"prompt_eval_count": read, "eval_count": len(said) + self.hidden}
         if not self.tells_prompt:
             del counts["prompt_eval_count"]
         last = {"done": True, "done_reason": "length" if cut else "stop", **STATISTICS, **counts}
@@ -153,11 +184,3 @@ def _joined(said: list[dict[str, Any]]) -> dict[str, Any]:
             elif name != "role":
                 message[name] = message.get(name, "") + value
     return {"message": message}
-
-
-def _words(body: dict[str, Any]) -> int:
-    """The prompt in words."""
-    texts = [m.get("content") or "" for m in body.get("messages", ())] + [body.get("prompt") or ""]
-    given = body.get("input", [])
-    texts += [given] if isinstance(given, str) else given
-    return sum(len(text.split()) for text in texts)

@@ -16,7 +16,8 @@ from infra.backends.sse import Lines, Parser
 from infra.backends.transport import NOT_SENT, Answer, BackendTransport, Limits
 from infra.config.objects import Backend
 from infra.errors import BackendError, BackendTimeout, BadRequest, GatewayError, UnsupportedParameter
-from infra.metering.ask import Task
+from infra.metering.ask import Ask, Task
+from infra.metering.context import was_cut
 
 PLAIN = (str, int, float, bool, type(None))
 PROBE_SECONDS = 5.0
@@ -114,6 +115,13 @@ class Adapter(ABC):
     def context(self, upstream: str) -> int | None:
         """Tokens that a request to this model has, as far as is known."""
         return self.known.contexts.get(upstream) or self.known.context
+
+    def cut_to(self, ask: Ask, read: int, upstream: str, given: int | None, stated: int | None) -> int | None:
+        """The context that a prompt was cut to without a word; None: it was not. `read`: the tokens that the server
+        has read, by its word; `given`: the request's context, where that is known; `stated`: what gateway.yaml says."""
+        # What the owner states may be more than the server has loaded.
+        sizes = [size for size in (given, stated, self.context(upstream)) if size is not None]
+        return min(sizes) if self.cuts and sizes and was_cut(ask, read, min(sizes)) else None
 
     def warm(self, sent: Mapping[str, Any]) -> bool:
         """Whether a body as it is sent finds its model in the server's memory, as far as is known."""

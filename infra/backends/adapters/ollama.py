@@ -1,5 +1,6 @@
 """Ollama by its own API: `/api/chat`, `/api/generate`, `/api/embed`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -8,12 +9,13 @@ from infra.backends.adapters.base import Adapter, Prepared, Probe
 from infra.backends.faults import blame, clean
 from infra.backends.ollama.answer import OllamaRepair
 from infra.backends.ollama.ask import PATHS, accept, native
-from infra.backends.ollama.context import largest, num_ctx, told
+from infra.backends.ollama.context import DEFAULT_TOKENS, largest, num_ctx, told
+from infra.backends.ollama.cut import was_cut
 from infra.backends.reply import Reply
 from infra.backends.sse import Lines, Parser
 from infra.config.objects import Backend
 from infra.errors import ContextTooLong, GatewayError
-from infra.metering.ask import Task
+from infra.metering.ask import Ask, Task
 from infra.metering.usage import tokens
 
 _UNKNOWN = fields.names(
@@ -23,6 +25,9 @@ _UNKNOWN = fields.names(
 """OpenAI's and others' fields that Ollama has no counterpart for: dropped and named."""
 
 SHOWN_AT_ONCE = 20
+REFUSES = (0, 13)
+"""From this version on it refuses what does not fit, where it is asked to (`truncate` came, went and came again)."""
+_OWN = re.compile(r"^num_ctx\s+(\d{1,8})\s*$", re.MULTILINE)
 T = TypeVar("T")
 
 
@@ -34,7 +39,7 @@ class OllamaAdapter(Adapter):
         "completion": (fields.COMPLETION | fields.OLLAMA) - _UNKNOWN,
         "embedding": fields.EMBEDDING - _UNKNOWN,
     }
-    cuts: ClassVar[bool] = True  # before 0.12 it knew no `truncate`
+    cuts: ClassVar[bool] = True
     framing: ClassVar[type[Parser | Lines]] = Lines
 
     def __init__(self, backend: Backend) -> None:
@@ -42,6 +47,12 @@ class OllamaAdapter(Adapter):
         self._limits: dict[str, int] = {}
         """Tokens of context that each model can have at most."""
         self._abilities: dict[str, frozenset[str]] = {}
+        self._own: dict[str, int] = {}
+        """What each model's Modelfile says for `num_ctx`."""
+        self._templates: dict[str, int] = {}
+        """Bytes that each model's template and system prompt may add to a prompt."""
+        self._refuses = False
+        """It knows `truncate: false` and never cuts a prompt; until its version is known, it is taken not to."""
         self._asked: dict[str, int] = {}
         """The context that each model was asked for last, until a probe finds it unloaded."""
 
@@ -58,7 +69,9 @@ class OllamaAdapter(Adapter):
         accept(sent, body, self.backend.accept)
         await self._tune(task, sent)
         try:
-            return await self._send(task, body, sent, stream, request_id)
+            reply = await self._send(task, body, sent, stream, request_id)
+            reply.context = self._had(sent)
+            return reply
         except ContextTooLong as error:
             given, most = self._given(sent), largest(self.backend.options, self._limits.get(sent["model"]))
             if given is None or most is None or most <= given or "num_ctx" in body:
@@ -66,7 +79,9 @@ class OllamaAdapter(Adapter):
             # More tokens than bytes promise, and nothing was generated: once more with all that there may be.
             sent["options"]["num_ctx"] = self._asked[sent["model"]] = most
             try:
-                return await self._send(task, body, sent, stream, request_id)
+                reply = await self._send(task, body, sent, stream, request_id)
+                reply.context = self._had(sent)
+                return reply
             except ContextTooLong as again:
                 raise told(again, sent, most) from None
 
@@ -85,10 +100,12 @@ class OllamaAdapter(Adapter):
             sent.setdefault("think", options.think)
         if "num_ctx" in sent.get("options", {}):
             return
-        if options.num_ctx_max is not None and model not in self._limits:
+        if (options.num_ctx_max is not None or not self._refuses) and model not in self._templates:
             await self._show(model)
-        loaded = self._asked.get(model) or self.known.contexts.get(model)
-        size = num_ctx(options, sent, loaded, self._limits.get(model))
+        # Some of those that cut tell the context of all their parallel requests together: only what was asked is sure.
+        loaded = self._asked.get(model) or (self.known.contexts.get(model) if self._refuses else None)
+        default = None if self._refuses else self._own.get(model, DEFAULT_TOKENS)
+        size = num_ctx(options, sent, loaded, self._limits.get(model), default)
         if size is not None:
             self._asked[model] = size
             sent["options"] = {**sent.get("options", {}), "num_ctx": size}
@@ -101,6 +118,20 @@ class OllamaAdapter(Adapter):
     def context(self, upstream: str) -> int | None:
         """Where none is known to be loaded, what every request asks for."""
         return super().context(upstream) or self.backend.options.num_ctx_max or self.backend.options.num_ctx
+
+    def cut_to(self, ask: Ask, read: int, upstream: str, given: int | None, stated: int | None) -> int | None:
+        """Of embeddings every version refuses what does not fit."""
+        if self._refuses or ask.task == "embedding":
+            return None
+        if given is None:
+            return super().cut_to(ask, read, upstream, given, stated)
+        sent = native(ask.task, {**ask.body, "model": upstream})
+        return given if was_cut(sent, read, given, self._templates.get(upstream, 0)) else None
+
+    def _had(self, sent: Mapping[str, Any]) -> int | None:
+        """The context that a request certainly had: no model is given more than its own."""
+        asked = sent.get("options", {}).get("num_ctx")
+        return min(asked, self._limits.get(sent["model"], asked)) if isinstance(asked, int) else None
 
     def _given(self, sent: Mapping[str, Any]) -> int | None:
         """The context that a request had, as far as it is known."""
@@ -117,6 +148,9 @@ class OllamaAdapter(Adapter):
         sizes = [tokens(value) for name, value in (info or {}).items() if name.endswith(".context_length")]
         if sizes and sizes[0]:
             self._limits[model] = sizes[0]
+        if own := _OWN.search(str(found.get("parameters"))):
+            self._own[model] = int(own[1])
+        self._templates[model] = sum(len(str(found.get(name) or "").encode()) for name in ("template", "system"))
         able = found.get("capabilities")
         return frozenset(each for each in able if isinstance(each, str)) if isinstance(able, list) else frozenset()
 
@@ -127,8 +161,10 @@ class OllamaAdapter(Adapter):
             if status != 200:
                 return Probe(up=False, why=clean(blame(status, tags, {}).message))
             _, loaded = await self.fetch("GET", "/api/ps")
+            _, version = await self.fetch("GET", "/api/version")
         except GatewayError as error:
             return Probe(up=False, why=error.message)
+        self._refuses = _version(version) >= REFUSES
         contexts = {name: size for name, row in _models(loaded) if (size := tokens(row.get("context_length")))}
         names, running = (tuple(name for name, _ in _models(found)) for found in (tags, loaded))
         self._asked = {name: size for name, size in self._asked.items() if name in _short(dict.fromkeys(running))}
@@ -155,6 +191,13 @@ class OllamaAdapter(Adapter):
 def _short(found: Mapping[str, T]) -> dict[str, T]:
     """By each name, and by the short one: `llama3` is `llama3:latest`."""
     return {**{name.removesuffix(":latest"): value for name, value in found.items()}, **found}
+
+
+def _version(found: Any) -> tuple[int, ...]:
+    """Of {"version": "0.12.6-rc1"} the numbers; (0,) where there are none."""
+    text = found.get("version") if isinstance(found, dict) else None
+    numbers = re.match(r"\d{1,6}(\.\d{1,6})*", text) if isinstance(text, str) else None
+    return tuple(map(int, numbers[0].split("."))) if numbers else (0,)
 
 
 def _models(found: Any) -> list[tuple[str, dict[str, Any]]]:

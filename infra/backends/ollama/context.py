@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from infra.backends.ollama.cut import prompt_most
 from infra.config.objects import OllamaOptions
 from infra.errors import ContextTooLong
 from infra.metering.context import too_long
@@ -26,9 +27,12 @@ def prompt_tokens(sent: Mapping[str, Any]) -> int:
     return _TEMPLATE_TOKENS + len(msgspec.json.encode([each for each in found if each])) // _BYTES_PER_TOKEN
 
 
-def num_ctx(options: OllamaOptions, sent: Mapping[str, Any], loaded: int | None, limit: int | None) -> int | None:
-    """Tokens to ask for; None leaves it to Ollama. `loaded`: what the model has now; `limit`: the model's own."""
-    normal = options.num_ctx
+def num_ctx(
+    options: OllamaOptions, sent: Mapping[str, Any], loaded: int | None, limit: int | None, default: int | None = None
+) -> int | None:
+    """Tokens to ask for; None leaves it to Ollama. `loaded`: what the model has now; `limit`: the model's own;
+    `default`: to be asked for where gateway.yaml says nothing, by an Ollama that would cut what does not fit."""
+    normal = options.num_ctx or default
     most = largest(options, limit)
     if most is None:
         return normal
@@ -36,7 +40,8 @@ def num_ctx(options: OllamaOptions, sent: Mapping[str, Any], loaded: int | None,
         normal = loaded  # asked for less, it would be loaded anew for this prompt, and again for the next long one
     have = normal or loaded or DEFAULT_TOKENS
     output = (sent.get("options") or {}).get("num_predict") or 0
-    needed = prompt_tokens(sent) + (output if isinstance(output, int) and output > 0 else 0)
+    prompt = prompt_tokens(sent) if default is None else prompt_most(sent)
+    needed = prompt + (output if isinstance(output, int) and output > 0 else 0)
     if needed <= have:
         return normal or loaded
     return max(have, min(most, 1 << (needed - 1).bit_length()))

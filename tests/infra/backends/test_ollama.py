@@ -32,6 +32,7 @@ async def ollama() -> AsyncIterator[OllamaStandIn]:
 @pytest.fixture
 async def adapter(ollama: OllamaStandIn) -> AsyncIterator[Adapter]:
     found = make(Backend("ollama", "ollama", ollama.url, accept=("keep_alive", "num_ctx")))
+    found.known = await found.probe()
     yield found
     await found.close()
 

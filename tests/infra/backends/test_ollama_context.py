@@ -129,3 +129,38 @@ async def test_a_probe_tells_what_each_model_can_and_what_is_loaded(ollama: Olla
         found = await adapter.probe()
         assert found.contexts["llama3"] == found.contexts["llama3:latest"] == 100
         assert found.loaded is not None and "llama3" in found.loaded
+
+
+async def test_an_ollama_that_may_cut_is_always_told_the_context_so_that_it_is_known(ollama: OllamaStandIn) -> None:
+    ollama.version, ollama.limit = "0.11.4", 32_768
+    ollama.parameters = 'num_ctx                        16384\nstop                           "<|im_end|>"'
+    async with told(ollama) as adapter:
+        await whole(adapter, "chat", messages=HELLO)
+        assert ollama.seen[-1][1]["options"]["num_ctx"] == 16_384, "the Modelfile's"
+    ollama.parameters = ""
+    async with told(ollama) as adapter:
+        await whole(adapter, "completion", prompt="hi")
+        assert ollama.seen[-1][1]["options"]["num_ctx"] == 4096, "Ollama's own"
+    async with told(ollama, num_ctx_max=20_000) as adapter:
+        await whole(adapter, "chat", messages=said(5_000), max_tokens=100)
+        assert ollama.seen[-1][1]["options"]["num_ctx"] == 16_384, "a prompt that fits by any measure cannot be cut"
+
+
+@pytest.mark.parametrize("version", ["0.13.0", "0.40.2-rc1", "1.0"])
+async def test_one_that_refuses_what_does_not_fit_is_told_nothing_that_nobody_said(
+    ollama: OllamaStandIn, version: str
+) -> None:
+    ollama.version = version
+    async with told(ollama) as adapter:
+        await whole(adapter, "chat", messages=HELLO)
+        assert "options" not in ollama.seen[-1][1]
+
+
+@pytest.mark.parametrize("version", ["0.12.11", "0.0.0", "dev", ""])
+async def test_of_a_version_that_is_old_or_unknown_nobody_takes_it_on_trust(
+    ollama: OllamaStandIn, version: str
+) -> None:
+    ollama.version = version
+    async with told(ollama) as adapter:
+        await whole(adapter, "chat", messages=HELLO)
+        assert ollama.seen[-1][1]["options"] == {"num_ctx": 4096}

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from infra.backends.adapters import ollama as ollama_adapter
-from infra.backends.ollama import ask
 from tests.infra.runtime.test_relay import PATH, stream
 from tests.standins.llama import MODEL, start_llama
 from tests.standins.ollama import OllamaStandIn
@@ -104,23 +102,3 @@ async def test_what_ollama_refuses_is_told_with_numbers_and_costs_nothing(tmp_pa
             assert "maximum context length is 512 tokens" in answer.json()["error"]["message"]
             await gate.settled()
             assert [row.charged > 0 for row in await gate.requests()] == [True, False]
-
-
-async def test_an_ollama_that_cuts_is_found_out_at_a_cold_model_and_under_too_large_a_stated_context(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Before 0.12 it knows no `truncate`."""
-    monkeypatch.setattr(ask, "native", _cutting(ask.native))
-    monkeypatch.setattr(ollama_adapter, "native", ask.native)
-    async with OllamaStandIn(("qwen2.5:3b",)) as ollama:
-        names = {"adapter": "ollama", "backend": ollama.url, "model": "qwen2.5:3b", "context": "context: 9000"}
-        text = MANIFEST.replace("slots: 4", "slots: 4, options: {{num_ctx: 300}}")
-        async with running(tmp_path, text, None, **names) as gate:
-            answer = await gate.post(PATH, await gate.key(), said(800))
-            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "context_length_exceeded")
-            await gate.settled()
-            assert [row.charged for row in await gate.requests()] == [0]
-
-
-def _cutting(native: Any) -> Any:
-    return lambda *given: native(*given) | {"truncate": True}
