@@ -45,7 +45,10 @@ class _Manner(NamedTuple):
     """Pages after which the commit also carries the log over, and waits for the disk."""
 
 
-_DURABLE, _LATER = _Manner("FULL", 1000), _Manner("NORMAL", 1000)
+_LOG_PAGES = 4000
+"""SQLite's own 1000 carry a page over that is written anew at once: with 4000, requests at 32 connections take a
+twelfth less of the CPU, and the log has 16 MB."""
+_DURABLE, _LATER = _Manner("FULL", _LOG_PAGES), _Manner("NORMAL", _LOG_PAGES)
 _AT_ONCE = _Manner("NORMAL", 0)
 
 
