@@ -23,7 +23,7 @@ simulate: $(VENV)/.installed-test  ## thousands of seeds of the money simulator 
 torture: $(VENV)/.installed-test  ## kill -9, cuts and restarts of real gateways, in full (about an hour and a quarter)
 	AETHERGATE_TORTURE=full $(BIN)/python -m pytest -v -s --timeout=3600 tests/torture $(ARGS)
 
-screenshots: $(VENV)/.installed-test  ## pictures of every page of the control room, into screenshots/ (needs Chromium)
+screenshots: $(VENV)/.installed-test  ## pictures of every page and dialog of the control room, into screenshots/ (needs Chromium)
 	@$(BIN)/python -m tests.ui.screenshots $(ARGS)
 
 roomspeed: $(VENV)/.installed-test  ## how fast the control room opens on a million requests (needs Chromium; ARGS="--data FOLDER")

@@ -100,7 +100,8 @@ class Desk:
 
     async def figures(self, days: int) -> dict[str, Any]:
         """The overview of `days`, shared by all open tabs; raises Trouble."""
-        found: dict[str, Any] = await self.shared(("overview", days), lambda asking: asking.overview(days))
+        fresh = FRESH_SECONDS * (1 if days == 1 else 3 if days == 7 else 10)  # dearer, and seen to change less
+        found: dict[str, Any] = await self.shared(("overview", days), lambda asking: asking.overview(days), fresh)
         self.house.currency = found["currency"]
         return found
 

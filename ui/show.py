@@ -85,7 +85,7 @@ def per_million(per_token: object, currency: str) -> str:
 
 def limits(found: Mapping[str, Any] | None) -> str:
     """A user's or key's own limits in a line: requests 60/m, concurrent 4."""
-    said = [f"{name} {value}" for name, value in (found or {}).items() if value is not None]
+    said = [f"{name} {_as_written(value)}" for name, value in (found or {}).items() if value is not None]
     return ", ".join(said) or "none of its own"
 
 
@@ -110,6 +110,7 @@ def span(milliseconds: object) -> str:
     return f"{minutes:,} min {seconds:02d} s"
 
 
+_SIZES = ((1_000_000, "M"), (1_000, "K"))
 _LIMITS = {
     "requests": "{} requests",
     "tokens": "{} tokens",
@@ -119,20 +120,25 @@ _LIMITS = {
 }
 
 
-def endpoint_limits(found: Mapping[str, Any] | None) -> str:
-    """An endpoint's limits in a line: 60/m requests, 200,000/m tokens, 8 at once, body 8 MB, 10m."""
+def declared_limits(found: Mapping[str, Any] | None) -> str:
+    """An endpoint's or model's limits in a line: 60/m requests, 200K/m tokens, 8 at once, body 8 MB, 10m."""
     said = [
-        _LIMITS.get(name, name + " {}").format(_thousands(value))
+        _LIMITS.get(name, name + " {}").format(_as_written(value))
         for name, value in (found or {}).items()
         if name != "total" and value
     ]
     total = (found or {}).get("total")
-    return ", ".join(said + ([f"all callers together: {endpoint_limits(total)}"] if total else [])) or "none"
+    return ", ".join(said + ([f"all callers together: {declared_limits(total)}"] if total else [])) or "none"
 
 
-def _thousands(value: object) -> str:
+def _as_written(value: object) -> str:
+    """A number of gateway.yaml as people write it there: 200K/m, 8 MB; below 10,000 with all its digits."""
     text = str(value)
     digits = text[: len(text) - len(text.lstrip("0123456789"))]
     if text == f"{digits}B" and digits:
         return f"{int(digits) / 1_000_000:,.3g} MB" if int(digits) >= 1_000_000 else f"{int(digits):,} B"
-    return f"{int(digits):,}{text[len(digits) :]}" if digits else text
+    if not digits:
+        return text
+    number = int(digits)
+    size, letter = next((each for each in _SIZES if number >= 10_000 and number % each[0] == 0), (1, ""))
+    return f"{number // size:,}{letter}{text[len(digits) :]}"

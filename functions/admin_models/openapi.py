@@ -5,7 +5,7 @@ from typing import Literal
 from functions.admin_models.previewing import PreviewPrice
 from functions.admin_models.schema import PutModel
 from infra.openapi.operation import Field, Operation
-from infra.openapi.shapes import Money, Nano, Price, Shape, Time
+from infra.openapi.shapes import Anything, Money, Nano, Price, Shape, Time
 
 
 class DeclaredModel(Shape):
@@ -23,6 +23,7 @@ class DeclaredModel(Shape):
     price_version: int | None
     max_output: int | None
     context: int | None
+    limits: Anything
     overrides_file: bool
 
 

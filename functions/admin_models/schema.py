@@ -12,6 +12,7 @@ from infra.catalogue.offer import Listed
 from infra.catalogue.prices import price_list
 from infra.config.faults import did_you_mean
 from infra.config.sections.models import ID
+from infra.config.shown import show_limits
 from infra.errors import BadRequest
 from infra.metering.price import PriceList
 from infra.store.clock import SECOND_US
@@ -99,6 +100,7 @@ def view(listed: Listed, *, active: bool = True) -> dict[str, Any]:
         "max_output": listed.max_output,
         "context": listed.context,
         "fallback": listed.fallback,
+        "limits": show_limits(listed.limits),
         "overrides_file": listed.overrides_file,
     }
 

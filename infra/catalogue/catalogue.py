@@ -161,6 +161,7 @@ class Catalogue:
             max_output=offer.max_output,
             context=offer.context,
             fallback=offer.fallback,
+            limits=offer.limits,
             overrides_file=declared is not None and _differs(offer, declared),
         )
 

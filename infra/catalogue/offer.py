@@ -38,5 +38,7 @@ class Listed:
     max_output: int | None
     context: int | None
     fallback: str | None
+    limits: Limits
+    """As gateway.yaml has them; nothing else sets them."""
     overrides_file: bool
     """Something here was set by the owner and differs from gateway.yaml."""

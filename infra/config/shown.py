@@ -90,8 +90,13 @@ def show_endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "routes": [f"{route.method} {route.path}" for route in endpoint.routes],
         "access": endpoint.access,
         "models": "all" if models is None else {name: own and show_prices(own) for name, own in models.items()},
-        "limits": _plain(endpoint.limits),
+        "limits": show_limits(endpoint.limits),
     }
+
+
+def show_limits(limits: Limits) -> dict[str, Any]:
+    """{"requests": "60/m", "total": {…}}: what is unlimited is not there."""
+    return _plain(limits)
 
 
 def show_prices(prices: PriceList) -> dict[str, str]:

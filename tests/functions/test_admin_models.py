@@ -1,6 +1,7 @@
 """Models and prices over the admin API."""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,3 +163,14 @@ async def test_a_repeated_declaration_is_answered_as_the_first_time(admin: Admin
     assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
     assert (await admin.ask("POST", PATH, {**QWEN, "price_in": 1}, headers=own)).status_code == 422
     assert await admin.events() == [("model.create", "qwen2.5:3b")]
+
+
+async def test_a_model_tells_the_limits_that_the_file_gives_it(admin: Admin) -> None:
+    before = await admin.done("GET", f"{PATH}/stand-in")
+    assert before["limits"] == {}
+    path = Path(admin.gateway.manifest.path)
+    limits = "limits: {requests: 60/m, tokens: 200K/m, total: {concurrent: 8}}"
+    path.write_text(path.read_text().replace("max_output: 64}", f"max_output: 64, {limits}}}"))
+    await admin.done("POST", "/admin/config/apply", {})
+    found = (await admin.done("GET", f"{PATH}/stand-in"))["limits"]
+    assert found == {"requests": "60/m", "tokens": "200000/m", "total": {"concurrent": 8}}

@@ -282,7 +282,7 @@ def _model(name: str) -> dict[str, Any]:
     return {
         "id": name, "targets": [f"ollama/{name}"], "source": "file", "active": True, "price_in": 0.000001,
         "price_out": 0.000002, "price": {"input": "1.00/1M", "output": "2.00/1M"}, "price_version": 3,
-        "max_output": 4_096, "context": 32_768, "overrides_file": False,
+        "max_output": 4_096, "context": 32_768, "limits": {}, "overrides_file": False,
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from tests.ui.conftest import ROOT, free_port
 ADMIN_KEY = "admin-key-of-the-demo-0123456789abcdef"
 MODELS = ("llama3.3:70b", "qwen3:32b", "gemma3:12b", "mistral-small:24b", "nomic-embed-text")
 HEAD = """
-gateway: {{currency: USD, electricity: 0.30, database: "sqlite:///{folder}/demo.db"}}
+gateway: {{currency: USD, electricity: 0.30, database: "{database}"}}
 backends:
   rtx4090: {{adapter: openai, url: "{one}", slots: 8, watts: 450, queue: {{length: 64, wait: 60s}}}}
   a6000: {{adapter: openai, url: "{two}", slots: 4, watts: 300, queue: {{length: 32, wait: 60s}}}}
@@ -48,6 +48,8 @@ class DemoHouse:
     """The gateway."""
     room: str
     """The control room."""
+    file: Path
+    """gateway.yaml."""
     gateway_pid: int
     others: frozenset[int]
     """The cores for browsers, where the gateway is apart."""
@@ -59,23 +61,25 @@ class DemoHouse:
 
 @contextlib.asynccontextmanager
 async def demo_house(
-    folder: Path, users: int, requests: int, busy: bool = True, apart: bool = False
+    folder: Path, users: int, requests: int, busy: bool = True, apart: bool = False, database: str = ""
 ) -> AsyncIterator[DemoHouse]:
-    """Fills a database under `folder` (kept for the next time), serves it, and keeps its backends busy. `apart`: the
-    gateway and this process have the first core, the control room the others."""
+    """Fills a database under `folder`, or the one at the URL `database`, unless it did so before; serves it, and keeps
+    its backends busy. `apart`: the gateway and this process have the first core, the control room the others."""
     port = free_port()
     async with StandIn(MODELS) as one, StandIn(MODELS) as two:
         for backend in (one, two):
             if busy:  # else they answer at once
                 backend.script(pieces=900, delay=0.12, first_delay=0.3)
         shipped = (ROOT / "gateway.yaml").read_text(encoding="utf-8")
-        head = HEAD.format(folder=folder, one=one.url, two=two.url)
+        database = database or f"sqlite:///{folder}/demo.db"
+        head = HEAD.format(database=database, one=one.url, two=two.url)
         (folder / "gateway.yaml").write_text(head + shipped[shipped.index("\nendpoints:") :], encoding="utf-8")
         environ = {**os.environ, "SECRET_KEY": "s" * 40, "MASTER_API_KEY": ADMIN_KEY}
         environ.pop("DATABASE_URL", None)
-        if not (folder / "demo.db").exists():
+        if not (filled := folder / "filled").exists():
             size = ["--users", str(users), "--requests", str(requests)]
             await asyncio.to_thread(_run, [*_AETHERGATE, "demo-data", *size], folder, environ)
+            filled.touch()
         cores = os.sched_getaffinity(0)
         others = cores - {0} or cores if apart else set()
         if apart:
@@ -89,7 +93,7 @@ async def demo_house(
             with _served(command, folder, {**environ, **more}, others):
                 await _answers(f"http://127.0.0.1:{own}/health")
                 async with _traffic(url, busy):
-                    yield DemoHouse(url, f"http://127.0.0.1:{own}", gateway, frozenset(others))
+                    yield DemoHouse(url, f"http://127.0.0.1:{own}", folder / "gateway.yaml", gateway, frozenset(others))
 
 
 _AETHERGATE = [sys.executable, "-m", "admin_cli"]

@@ -1,6 +1,7 @@
-"""Pictures of every page, dark and light, at desktop and phone width, on demo data: `make screenshots`.
+"""Pictures of every page and dialog, dark and light, at desktop and phone width, on demo data: `make screenshots`.
 
-python -m tests.ui.screenshots [--out screenshots] [--only users,overview] [--users 200] [--requests 20000]
+python -m tests.ui.screenshots [--out screenshots] [--only users,dialogs] [--users 200] [--requests 20000]
+                               [--ways dark-phone]   only in these ways
                                [--data FOLDER]       keeps the demo data there, for the next time
                                [--readme]            only the README's three, into docs/pictures
 """
@@ -19,6 +20,7 @@ from infra.client import AdminClient
 from tests.ui.browser import BINARY, Browser, Chromium
 from tests.ui.conftest import ROOT
 from tests.ui.demo import ADMIN_KEY, DemoHouse, demo_house
+from tests.ui.dialogs import another_price, dialogs, step
 from ui.pages import PAGES
 
 SIZES = {"desktop": (1360, 900, False), "phone": (390, 844, True)}
@@ -32,13 +34,13 @@ READY = """(() => {
 """A page's content is there, and is of now."""
 
 
-async def shoot_all(house: DemoHouse, out: Path, only: list[str]) -> None:
-    """Every page in every way; says what each opening took."""
+async def shoot_all(house: DemoHouse, out: Path, only: list[str], ways: list[str]) -> None:
+    """Every page in every way, or in those like dark-phone; says what each opening took."""
     out.mkdir(parents=True, exist_ok=True)
     found = {**await targets(house), "sign-in": "/sign-in"}
     with Chromium() as chromium:
         for size, (width, height, phone) in SIZES.items():
-            for theme in THEMES:
+            for theme in (theme for theme in THEMES if not ways or f"{theme}-{size}" in ways):
                 async with Browser(chromium.address, width, height) as browser:
                     await browser.size(width, height, phone)
                     await browser.say("Network.setCookie", name="theme", value=theme, url=house.room)
@@ -46,8 +48,29 @@ async def shoot_all(house: DemoHouse, out: Path, only: list[str]) -> None:
                         if name != "sign-in":
                             await sign_in(browser, house)
                         await _shoot(browser, house.room + path, out / f"{name}-{theme}-{size}.png")
+                    if not only or any(name.startswith("dialog") for name in only):
+                        await _shoot_dialogs(browser, house, out, only, f"{theme}-{size}")
                     for fault in browser.faults:
                         print(f"{theme} {size}: {fault}", file=sys.stderr)
+
+
+async def _shoot_dialogs(browser: Browser, house: DemoHouse, out: Path, only: list[str], way: str) -> None:
+    """Every dialog as it stands before the page that opened it; `dialogs` takes all, `dialog-refund` one."""
+    await sign_in(browser, house)
+    async with another_price(house):
+        for name, (path, steps) in dialogs(await targets(house)).items():
+            if only and not {"dialogs", f"dialog-{name}"} & set(only):
+                continue
+            await browser.open("about:blank")
+            await browser.open(house.room + path)
+            await browser.until(READY)
+            try:
+                for verb, *words in steps:
+                    await step(browser, verb, *words)
+            except TimeoutError as never:
+                print(f"dialog-{name}-{way}: {str(never).splitlines()[0]}", file=sys.stderr)
+            await asyncio.sleep(0.6)  # it slides in
+            await browser.shoot(out / f"dialog-{name}-{way}.png", tallest=0)
 
 
 async def shoot_readme(house: DemoHouse, out: Path) -> None:
@@ -107,6 +130,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=ROOT / "screenshots")
     parser.add_argument("--only", default="")
+    parser.add_argument("--ways", default="")
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--requests", type=int, default=20_000)
     parser.add_argument("--data", type=Path)
@@ -122,7 +146,8 @@ async def main() -> None:
             if given.readme:
                 await shoot_readme(house, out)
             else:
-                await shoot_all(house, out, [name for name in given.only.split(",") if name])
+                only, ways = ([name for name in said.split(",") if name] for said in (given.only, given.ways))
+                await shoot_all(house, out, only, ways)
     print(f"The pictures are in {out}.")
 
 

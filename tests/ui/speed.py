@@ -1,7 +1,7 @@
 """How fast the control room opens on a million requests, and what it costs the callers: `make roomspeed`.
 
 python -m tests.ui.speed [--data FOLDER] [--users 1000] [--requests 1000000] [--only pages,callers] [--tabs 10]
-                      [--rounds 6]
+                      [--rounds 6] [--database postgresql://…]      beside FOLDER, which remembers that it is filled
 
 A page's figure is by the browser's own clock, from the start of the navigation until its content and its charts are
 there and painted, with the browser's cache warm; the first opening stands beside it. For the callers see callers.py.
@@ -70,6 +70,7 @@ async def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--database", default="")
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--only", default="pages,callers")
@@ -82,10 +83,10 @@ async def main() -> None:
         folder = given.data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         if "pages" in given.only:  # a viewer's browser has a machine of its own: all cores are its to use
-            async with demo_house(folder, given.users, given.requests, busy=False) as house:
+            async with demo_house(folder, given.users, given.requests, False, database=given.database) as house:
                 await pages(house)
         if "callers" in given.only:
-            async with demo_house(folder, given.users, given.requests, busy=False, apart=True) as house:
+            async with demo_house(folder, given.users, given.requests, False, True, given.database) as house:
                 await callers(house, given.tabs, given.rounds)
 
 

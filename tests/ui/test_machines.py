@@ -120,6 +120,18 @@ async def test_a_model_is_added_priced_and_taken_back(house: Whole) -> None:
     await owner.gone("my/own..model")
 
 
+async def test_a_model_shows_the_limits_of_the_file_as_they_are_written_there(house: Whole) -> None:
+    owner = house.browser
+    await house.open("/models/stand-in")
+    await owner.see("5,000/m requests, 200K/m tokens")
+    await owner.see("12 at once")
+    await owner.see("Limits stand in gateway.yaml")
+    await house.open("/models/smollm2:135m")
+    await owner.see("none but the endpoint's")
+    await owner.click("Config", ".model-facts")
+    await owner.see("The file on the disk")
+
+
 async def test_a_price_is_changed_after_a_look_at_what_it_means(house: Whole) -> None:
     owner = house.browser
     key = (await house.admin.add_key(HOSTILE))["key"]

@@ -49,8 +49,8 @@ def test_python_reads_the_program_as_it_was_meant() -> None:
 
 def test_limits_of_an_endpoint_are_words_with_thousands() -> None:
     limits = {"requests": "60/m", "tokens": "200000/m", "body": "8000000B", "total": {"concurrent": 8}}
-    assert show.endpoint_limits(limits) == "60/m requests, 200,000/m tokens, body 8 MB, all callers together: 8 at once"
-    assert show.endpoint_limits({}) == "none"
+    assert show.declared_limits(limits) == "60/m requests, 200K/m tokens, body 8 MB, all callers together: 8 at once"
+    assert show.declared_limits({}) == "none"
 
 
 def test_a_manifest_is_written_without_what_is_nothing() -> None:

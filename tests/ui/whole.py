@@ -24,7 +24,11 @@ backends:
   one: {{adapter: openai, url: "{backend}", slots: 2, watts: 350, queue: {{length: 16, wait: 30s}}}}
   box: {{adapter: llamacpp, url: "{llama}", slots: 4}}
 models:
-  stand-in: {{backend: one/stand-in, price: {{input: 1.00/1M, output: 2.00/1M}}, max_output: 64}}
+  stand-in:
+    backend: one/stand-in
+    price: {{input: 1.00/1M, output: 2.00/1M}}
+    max_output: 64
+    limits: {{requests: 5000/m, tokens: 200K/m, total: {{concurrent: 12}}}}
   "smollm2:135m": {{backend: "box/smollm2:135m", price: {{input: 0.10/1M, output: 0.40/1M}}, max_output: 256}}
 """
 BROKEN = """

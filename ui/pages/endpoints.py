@@ -50,7 +50,7 @@ class _Endpoints:
                     ("Routes", "\n".join(map(str, row["routes"]))),
                     ("Who may call", ACCESS.get(row["access"], str(row["access"]))),
                     ("Models", _models(row)),
-                    ("Limits", show.endpoint_limits(row["limits"])),
+                    ("Limits", show.declared_limits(row["limits"])),
                 ]
             )
             ui.label("Asked before it, in this order").classes("part")
@@ -109,8 +109,8 @@ def _shape(row: Row) -> Row:
         else "all"
         if row["models"] == "all"
         else show.count(len(row["models"])),
-        "limits": show.endpoint_limits(row["limits"]),
-        "limits_hint": show.endpoint_limits(row["limits"]),
+        "limits": show.declared_limits(row["limits"]),
+        "limits_hint": show.declared_limits(row["limits"]),
         "state": row["state"],
         "state_tone": "bad" if broken else "ok",
         "state_hint": str(row.get("error") or ""),

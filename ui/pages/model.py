@@ -83,6 +83,9 @@ class _Model:
         with self._facts:
             self._show_targets(targets)
             facts(self._pairs())
+            with ui.element("div").classes("card-hint since"):
+                ui.label("Limits stand in gateway.yaml, at the model's limits: change them there and apply it on")
+                ui.link("Config", "/config")
 
     def _show_targets(self, targets: list[tuple[str, Row]]) -> None:
         weights = self._row.get("weights") or []
@@ -102,6 +105,8 @@ class _Model:
         context = context_of(row, self._backends)
         over = ", changed here" if row.get("overrides_file") and row["source"] == "file" else ""
         able = abilities_of(row, self._backends)
+        own = dict(row.get("limits") or {})
+        total = own.pop("total", None)
         return [
             ("Declared by", SOURCES.get(row["source"], str(row["source"])) + over),
             *(
@@ -110,6 +115,8 @@ class _Model:
             ),
             ("Context", show.counted(context, "token") if context else "not told by its backend"),
             ("Longest answer", show.counted(row["max_output"], "token") if row["max_output"] else "no limit"),
+            ("Limits of a key", show.declared_limits(own) if own else "none but the endpoint's"),
+            *([("Limits of all callers together", show.declared_limits(total))] if total else []),
             ("Can do", ", ".join(able) or "not told by its backend"),
             *([("Falls back to", str(row["fallback"]))] if row.get("fallback") else []),
         ]
