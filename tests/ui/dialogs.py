@@ -67,7 +67,7 @@ def dialogs(targets: dict[str, str]) -> dict[str, tuple[str, list[Step]]]:
         "live-stop": ("/live", [("first",), ("click", "Stop…", FOOT), ("see", "Stop it")]),
         "backend": ("/backends", [("first",), ("see", "What happened to it")]),
         "backend-drain": ("/backends", [("first",), ("click", "Drain…", FOOT), ("see", "gets no new requests")]),
-        "endpoint": ("/endpoints", [("first",), ("see", "Guards")]),
+        "endpoint": ("/endpoints", [("first",), ("see", "Reload…")]),
         "change": ("/audit", [("first",), ("see", "From")]),
         "keyboard": ("/users", [("press", "?")]),
     }  # fmt: skip
@@ -77,9 +77,9 @@ async def step(browser: Browser, verb: str, *words: str) -> None:
     """One click, one word, one look; `first` opens a list's first row."""
     if verb == "first":
         row = ".listing .line, .listing .tile"
-        await browser.until(f"document.querySelector({row!r})")
+        await browser.until(f"!!document.querySelector({row!r})")
         await browser.run(f"document.querySelector({row!r}).click()")
-        await browser.until("document.querySelector('.q-dialog .dialog')")
+        await browser.until("!!document.querySelector('.q-dialog .dialog')")
         return
     doing: Any = getattr(browser, verb)
     await doing(*words)

@@ -149,7 +149,7 @@ async def test_create_a_user_a_key_and_top_up(shared_room: Served, owner: Browse
     await owner.click("Create")
     await owner.click("Create key")
     await owner.see("cannot be shown again")
-    secret = await owner.run("document.querySelector('.secret input').value")
+    secret = await owner.run("document.querySelector('.secret textarea').value")
     assert secret.startswith("sk-")
     await owner.click("I have copied it")
     await owner.gone("cannot be shown again")

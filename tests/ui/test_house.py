@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(BINARY is None, reason="no Chromium here (apt-get install chromium)"),
     pytest.mark.asyncio(loop_scope="module"),
 ]
-SECRET = "document.querySelector('.secret input')?.value"
+SECRET = "document.querySelector('.secret textarea')?.value"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -114,7 +114,7 @@ async def create_user(owner: Browser) -> str:
     await owner.click("Create")
     await owner.click("Create key")
     await owner.see("cannot be shown again")
-    secret = str(await owner.run("document.querySelector('.secret input').value"))
+    secret = str(await owner.run("document.querySelector('.secret textarea').value"))
     await owner.click("I have copied it")
     await owner.see("carol <b>")
     await owner.see("$10.00")

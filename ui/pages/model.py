@@ -148,8 +148,10 @@ class _Model:
         with form.fields():
             fields = [place_field(str(target), places(self._backends)) for target in targets]
             more = place_field("", places(self._backends))
-            most = form.text("Longest answer in tokens (empty: stays)", str(self._row.get("max_output") or ""))
-            ui.label("Empty a place to take it away; the last field adds one.").classes("card-hint")
+            most = form.text("Longest answer in tokens", str(self._row.get("max_output") or ""))
+            ui.label("Empty a place to take it away; the last one adds one. An empty length stays as it is.").classes(
+                "card-hint"
+            )
 
         def ask(api: Any) -> Any:
             wanted = [str(field.value) for field in (*fields, more) if field.value]

@@ -85,7 +85,8 @@ class _Models:
         with form.fields():
             name = form.text("Name that callers use", needed="Type a name, as in qwen2.5:3b.")
             upstream = place_field("", places(self._backends))
-            most = form.text("Longest answer in tokens (empty: no limit)")
+            most = form.text("Longest answer in tokens")
+            most.props["hint"] = "Empty: no limit."
             prices = PriceFields({}, self._desk.house.currency)
 
         def ask(api: Any) -> Any:
@@ -139,7 +140,7 @@ def places(backends: dict[str, Row]) -> list[str]:
 def place_field(value: str, known: list[str]) -> ui.select:
     """Where a model runs: one of what the backends have, or anything typed."""
     options = [*([value] if value and value not in known else []), *known]
-    found = choice("Runs as: backend/its own name there", options, value or None)
+    found = choice("Runs as (backend/model)", options, value or None)
     found.props("use-input fill-input hide-selected input-debounce=0 new-value-mode=add-unique")
     return found
 

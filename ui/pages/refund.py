@@ -40,7 +40,8 @@ async def _asked(row: Row, left: int, currency: str) -> tuple[str, str] | None:
     with opened("Refund") as dialog:
         ui.label(f"{show.money(left, currency)} of this request can be given back.").classes("sentence")
         amount = amount_field(f"Amount in {currency}", show_money(left), most=left)
-        reason = field("Reason (for the ledger and the user's statement)", "", needed="Say why.")
+        reason = field("Reason", "", needed="Say why.")
+        reason.props["hint"] = "It stands in the ledger and in the user's statement."
         on_enter(dialog, amount, reason)
         with actions():
             button("Cancel", lambda: dialog.submit(None))

@@ -53,8 +53,11 @@ async def adjust(desk: Desk, row: Row) -> None:
     """Corrects the balance, up or down, with a reason; the name is typed."""
     name, currency, once = str(row["username"]), desk.house.currency, secrets.token_urlsafe(16)
     with opened(f"Adjust {name}'s balance") as dialog:
-        amount = amount_field(f"Amount in {currency}; with a minus it is taken away", negative=True)
-        reason = field("Reason (for the ledger and the statement)", "", needed="Say why.")
+        free = row["balance_nano"] - row["held_nano"]
+        amount = amount_field(f"Amount in {currency}", negative=True, taken=free)
+        amount.props["hint"] = "With a minus, as in -0.50, it is taken away."
+        reason = field("Reason", "", needed="Say why.")
+        reason.props["hint"] = "It stands in the ledger and in the user's statement."
         on_enter(dialog, amount, reason)
         with actions():
             button("Cancel", lambda: dialog.submit(None))
@@ -84,7 +87,7 @@ async def change_terms(desk: Desk, row: Row) -> bool:
         weight = form.text("Weight in the queue, 1 to 1,000", str(row["weight"]), needed="Type a number.")
         requests = form.text("Requests, as in 60/m (empty: no limit)", str(limits.get("requests") or ""))
         tokens = form.text("Tokens, as in 200K/m (empty: no limit)", str(limits.get("tokens") or ""))
-        concurrent = form.text("Requests at the same time (empty: no limit)", str(limits.get("concurrent") or ""))
+        concurrent = form.text("At once, as in 8 (empty: no limit)", str(limits.get("concurrent") or ""))
 
     def wanted() -> Row:
         many = said(concurrent)

@@ -17,5 +17,6 @@ def copyable(text: str, label: str, block: bool = False) -> None:
 def secret_field(secret: str, label: str) -> None:
     """A field that shows a secret this once, and the button that copies it."""
     with ui.element("div").classes("copies secret"):
-        ui.input(value=secret).props("readonly outlined dense").props["aria-label"] = label
+        # Of several lines where it must, so that the whole of it is seen on a phone, too.
+        ui.textarea(value=secret).props("readonly outlined dense autogrow").props["aria-label"] = label
         ui.button("Copy", icon="content_copy").props("unelevated no-caps").on("click", js_handler=_COPY)

@@ -15,11 +15,16 @@ def field(label: str, value: str, needed: str = "") -> ui.input:
 
 
 def amount_field(
-    label: str, value: str = "", zero: bool = False, negative: bool = False, most: int | None = None
+    label: str,
+    value: str = "",
+    zero: bool = False,
+    negative: bool = False,
+    most: int | None = None,
+    taken: int | None = None,
 ) -> ui.input:
     """An amount of money, at most 9 decimals; `zero` where nothing is a good answer too, `negative` where less is.
 
-    `most` is the largest that there is, in nano-units.
+    `most` is the largest that there is, `taken` how much less at most, in nano-units.
     """
 
     def check(text: Any) -> str | None:
@@ -30,6 +35,8 @@ def amount_field(
             return f"{fault}" if text else "Type an amount, as in 10.00"
         if most is not None and nano > most:
             return f"At most {show_money(most)}"
+        if taken is not None and typed.startswith("-") and nano > taken:
+            return f"At most {show_money(taken)} can be taken away: the rest is not there or held"
         return None if nano or zero else "Type an amount that is not 0" if negative else "Type an amount above 0"
 
     found = (
