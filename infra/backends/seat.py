@@ -22,6 +22,7 @@ class Seat:
         self._others = others
         self._spare = spare
         self._trial = station.ejection.take()
+        self._number = None if station.holding is None else station.holding.number
         self._since = time.monotonic()
         self._failed = False
 
@@ -37,6 +38,12 @@ class Seat:
     def ejected(self) -> bool:
         """Whether its backend gets no requests at the moment."""
         return self._station is not None and self._station.ejection.ejected
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether others may have this slot by now: this process stood still for longer than its lease."""
+        holding = None if self._station is None else self._station.holding
+        return holding is not None and (not holding.sure() or holding.number != self._number)
 
     def began(self) -> None:
         """The first of the answer is here: a trial has succeeded."""

@@ -6,8 +6,10 @@ second. The database always counts at least what a process uses, so all of them 
 """
 
 import asyncio
+import weakref
 from typing import TYPE_CHECKING
 
+from infra.backends.lease import Lease
 from infra.backends.queue import Rank
 from infra.backends.shares import Claim, Leave, Report, Share, heir, portion
 from infra.ledger.patience import unavailable
@@ -35,9 +37,10 @@ GRACE_US, LONG_US = 60 * SECOND_US, 86_400 * SECOND_US
 class Sharing:
     """One per process; `writer` has a connection of its own and batches what all backends ask."""
 
-    def __init__(self, writer: Writer, instance: str) -> None:
-        self.instance = instance
+    def __init__(self, writer: Writer, instance: str, lease: Lease) -> None:
+        self.instance, self.lease = instance, lease
         self._writer = writer
+        self.holdings: weakref.WeakSet[Holding] = weakref.WeakSet()
         self._told: set[str] = set()
         self._quiet_until = 0.0
         self._grace_us = GRACE_US
@@ -67,6 +70,11 @@ class Sharing:
         """The database did not answer: what is held stays, more there is not."""
         self._quiet_until, self._grace_us = asyncio.get_running_loop().time() + QUIET_SECONDS, LONG_US
 
+    def lapsed(self) -> None:
+        """The lease came too late: others may have got the slots, and all that is needed is asked for anew."""
+        for holding in list(self.holdings):
+            holding.exchange()
+
     @property
     def grace_us(self) -> int:
         """How long after the end of its lease a process still counts."""
@@ -78,13 +86,16 @@ class Holding:
 
     def __init__(self, sharing: Sharing, station: "Station") -> None:
         self._sharing, self._station = sharing, station
+        sharing.holdings.add(self)
         self.others: tuple[Claim, ...] = ()
         self._flying: asyncio.Future[Share] | None = None
         self._again = False
         self._wanted = False
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
-        station.slots.leased = station.slots.busy
+        self._number = self._told = -1
+        """Of the lease under which the database answered last, and was told last, what is held here."""
+        station.slots.leased, station.slots.sure = station.slots.busy, self.sure
 
     # --- what the station needs to know -------------------------------------------------------------------------------
 
@@ -95,6 +106,16 @@ class Holding:
         if any(other.waiting for other in self.others):
             return 0
         return max(0, slots.total - slots.usable - sum(other.slots for other in self.others))
+
+    @property
+    def number(self) -> int:
+        """Of the lease under which the slots are held."""
+        return self._number
+
+    def sure(self) -> bool:
+        """Whether the slots are held without doubt: the lease runs, and has run since the database was asked last."""
+        lease = self._sharing.lease
+        return self._number == lease.number and not lease.over
 
     @property
     def waiting_elsewhere(self) -> int:
@@ -139,6 +160,7 @@ class Holding:
     def close(self) -> None:
         """The process ends."""
         self._ended = True
+        self._sharing.holdings.discard(self)
         if self._timer is not None:
             self._timer.cancel()
 
@@ -155,6 +177,9 @@ class Holding:
         if self._ended and not slots.busy:
             self._sharing.leave(self._station.backend.name)
             return
+        self._told = self._sharing.lease.number
+        if self._number != self._told:
+            slots.leased = slots.busy  # others may have got the rest while we were taken for dead
         mine = self._claim()
         slots.leased = mine.slots
         report = Report(
@@ -195,7 +220,7 @@ class Holding:
             self._sharing.failed()
             self._station.dismiss(unavailable())
         else:
-            share = answer.result()
+            share, self._number = answer.result(), self._told
             self.others, got = share.others, share.granted
             self._station.slots.leased = (self._station.slots.leased or 0) + got
             self._wanted = self._wanted and not got

@@ -1,6 +1,7 @@
 """How many requests a backend works on at once, and how long they take there."""
 
 import time
+from collections.abc import Callable
 
 GUESS_SECONDS = 5.0
 """How long a request takes, before one was measured."""
@@ -16,6 +17,8 @@ class Slots:
         self.total = total
         self.leased: int | None = None
         """How many of them this process may use; None: all, nobody else sends to the backend."""
+        self.sure: Callable[[], bool] = lambda: True
+        """Whether what is leased certainly still is."""
         self.busy = 0
         self.peak = 0
         """Most that were busy at once, since whoever looks at it last set it back."""
@@ -28,7 +31,9 @@ class Slots:
     @property
     def usable(self) -> int:
         """How many may be busy here at once."""
-        return self.total if self.leased is None else min(self.leased, self.total)
+        if self.leased is None:
+            return self.total
+        return min(self.leased if self.sure() else self.busy, self.total)
 
     @property
     def free(self) -> bool:

@@ -79,6 +79,7 @@ class Station:
         elif sharing is None and self.holding is not None:
             self.holding.end()
             self.holding, self.slots.leased = None, None
+            self.slots.sure = lambda: True
         if self.holding is not None:
             self.holding.exchange()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from infra.backends.lease import Lease
 from infra.backends.pool import Pool
 from infra.backends.share_vaults import share_vault
 from infra.backends.shares import Report
@@ -82,6 +83,7 @@ class Gateway:
         self.app = Router(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pulse: asyncio.Task[None] | None = None
+        self.lease = Lease()
         self._rolling: asyncio.Task[None] | None = None
         self._reloading = asyncio.Lock()
 
@@ -110,7 +112,7 @@ class Gateway:
         for function in self.functions:
             await function.start()
         if serving:
-            await self.ledger.renew(url)
+            await pulse.renew(self)
             # Who is alone has the lock (infra.runtime.lock): nobody else can be alive. Among others the pulse does it.
             recovered = await self.ledger.recover(all_others=True) if self.alone else 0
             if recovered:
@@ -135,7 +137,7 @@ class Gateway:
 
     async def _share_slots(self) -> None:
         writer = Writer(share_vault(self.store, self.ledger.instance), lambda _: None, dropped=(Report,))
-        self.pool.sharing = Sharing(writer, self.ledger.instance)
+        self.pool.sharing = Sharing(writer, self.ledger.instance, self.lease)
         await self.pool.sharing.start()
 
     def drain(self) -> None:

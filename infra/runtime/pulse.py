@@ -72,8 +72,8 @@ async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> N
         checkpoint = relay.checkpoint()
         if checkpoint is not None:
             gateway.ledger.progress(checkpoint)
-    if serving and count - beats.renewed >= LEASE_EVERY:
-        await gateway.ledger.renew(gateway.url)
+    if serving and (count - beats.renewed >= LEASE_EVERY or gateway.lease.over):  # who stood still missed beats
+        await renew(gateway)
         beats.renewed = count
     if serving and count % RECOVER_EVERY == 0:
         if not gateway.alone and await gateway.ledger.clock.jumped():
@@ -83,6 +83,14 @@ async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> N
                 gateway.pool.sharing.failed()
         if gateway.alone or count > beats.quiet_until:
             await gateway.ledger.recover(all_others=gateway.alone)
+
+
+async def renew(gateway: "Gateway") -> None:
+    """Prolongs this process's lease. Raises BillingUnavailable."""
+    asked = gateway.lease.clock()
+    await gateway.ledger.renew(gateway.url)
+    if gateway.lease.renewed(asked) and gateway.pool.sharing is not None:
+        gateway.pool.sharing.lapsed()
 
 
 async def _look_around(gateway: "Gateway", count: int, serving: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from infra.backends.choice import prefix_of
 from infra.backends.faults import ErrorAnswer, NotSent
 from infra.backends.reply import Reply
-from infra.errors import GatewayError, NoBackend, RateLimited, Unavailable
+from infra.errors import GatewayError, NoBackend, Overloaded, RateLimited, Unavailable
 from infra.limits.limiter import Ticket
 from infra.metering.bounds import Bounds
 from infra.metering.context import one_prompt, too_long
@@ -209,6 +209,8 @@ class Sending:
         prepared = self._prepare(adapter, target)
         self.ignored = prepared.ignored
         relay.row.backend, relay.row.upstream = target.backend, target.upstream
+        if seat.lapsed:
+            raise Overloaded("The gateway stood still for a while. Please try again.")
         self.sent = True
         return await adapter.ask(relay.ask.task, prepared.body, relay.ask.stream, relay.call.id)
 

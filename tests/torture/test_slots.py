@@ -69,3 +69,32 @@ async def test_the_slots_of_a_killed_process_come_back_with_its_lease(gates: Clu
     assert seconds < LEASE_SECONDS + 5
     hung.cancel()
     await asyncio.gather(hung, return_exceptions=True)
+
+
+async def test_a_process_that_stood_still_starts_nothing_before_it_has_its_slots_again(gates: Cluster) -> None:
+    if gates.kind != "postgres-2":
+        return  # of workers on one port nobody can choose the one that stands still
+    gates.manifest = queue_of(64)
+    await gates.start()
+    (key,) = await keys(gates, {"ada": 1})
+    gates.backend.script(pieces=1, first_delay=3)
+    stopped, other = gates.gates
+    crowd = asyncio.create_task(at_once([stopped.url], [key], 3 * SLOTS, CHAT))
+    await asyncio.sleep(2)
+    assert gates.backend.running == SLOTS
+    stopped.signal(signal.SIGSTOP)
+    try:
+        gates.backend.script(pieces=1, first_delay=8)
+        theirs = asyncio.create_task(at_once([other.url], [key], 2 * SLOTS, CHAT))
+        async with asyncio.timeout(LEASE_SECONDS + 10):
+            while gates.backend.running < SLOTS or not gates.backend.seen[SLOTS - 1].ended.is_set():
+                await asyncio.sleep(0.05)
+    finally:
+        stopped.signal(signal.SIGCONT)
+    began = time.monotonic()
+    assert {answer.status for answer in await theirs} == {200}
+    assert {answer.status for answer in await crowd} == {200}
+    seconds = time.monotonic() - began
+    told("stood still", gates, most_at_the_backend=gates.backend.running_max, all_served_after=round(seconds, 1))
+    assert gates.backend.running_max == SLOTS
+    await gates.proved()

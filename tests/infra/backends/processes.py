@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from infra.backends.lease import Lease
 from infra.backends.pool import Pool
 from infra.backends.share_vaults import share_vault
 from infra.backends.shares import Claim, Report
@@ -37,7 +38,9 @@ class House:
         await self.renew(name)
         writer = Writer(share_vault(self.store, name), lambda _: None, dropped=(Report,))
         found = Pool({"a": backend(self.server.url, **settings)})
-        found.sharing = Sharing(writer, name)
+        lease = Lease()
+        lease.renewed(lease.clock() + 3600)
+        found.sharing = Sharing(writer, name, lease)
         await found.sharing.start()
         self._stack.push_async_callback(found.sharing.stop)
         await found.start()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra.backends.lease import Lease
 from infra.runtime import pulse
 
 
@@ -14,6 +15,12 @@ async def _steady() -> bool:
 
 
 CLOCK = SimpleNamespace(jumped=_steady)
+
+
+def beating_alone(ledger: Any) -> Any:
+    """A gateway with no other room than the ledger."""
+    pool = SimpleNamespace(sharing=None)
+    return SimpleNamespace(relays={}, ledger=ledger, lease=Lease(), pool=pool, url="http://here", alone=False)
 
 
 async def test_a_room_that_fails_at_every_beat_does_not_keep_the_holds_of_the_dead(
@@ -30,7 +37,7 @@ async def test_a_room_that_fails_at_every_beat_does_not_keep_the_holds_of_the_de
         return 0
 
     ledger = SimpleNamespace(renew=renew, recover=recover, clock=CLOCK)
-    gateway: Any = SimpleNamespace(relays={}, ledger=ledger, url="http://here", alone=False)  # no other room is there
+    gateway = beating_alone(ledger)
     beating = asyncio.create_task(pulse.beat(gateway, True))
     try:
         await asyncio.wait_for(recovered.wait(), 10)
@@ -51,9 +58,8 @@ async def test_after_a_database_that_was_away_nobody_is_declared_dead_at_once(mo
         told.append("recover")
         return 0
 
-    gateway: Any = SimpleNamespace(
-        relays={}, ledger=SimpleNamespace(renew=renew, recover=recover, clock=CLOCK), url="", alone=False
-    )
+    gateway = beating_alone(SimpleNamespace(renew=renew, recover=recover, clock=CLOCK))
+    gateway.lease.renewed(gateway.lease.clock() + 3600)
     beating = asyncio.create_task(pulse.beat(gateway, True))
     async with asyncio.timeout(10):
         while "recover" not in told:
