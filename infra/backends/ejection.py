@@ -4,6 +4,8 @@
                                      ▲                              │
                                      └────── twice as long ─────────┘
 
+Each process has a trial of its own; the others hear of its outcome, if not of its beginning.
+
 What runs there when it is ejected goes on, and its outcome changes nothing. On probation one failure ejects again.
 """
 
