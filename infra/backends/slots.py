@@ -25,6 +25,8 @@ class Slots:
         self.finished = 0
         self.seconds = GUESS_SECONDS
         """Mean time a slot is taken, newer ones weighing more (exponentially weighted, a fifth each)."""
+        self._latest = 0.0
+        """Monotonic seconds of the last time that one was taken."""
         self._since = 0.0
         """Monotonic seconds of the first of those that are busy, as far back as one of them always was."""
 
@@ -43,8 +45,9 @@ class Slots:
     def take(self) -> None:
         if not self.free:
             raise RuntimeError("no slot is free")
+        self._latest = time.monotonic()
         if not self.busy:
-            self._since = time.monotonic()
+            self._since = self._latest
         self.busy += 1
         self.peak = max(self.peak, self.busy)
 
@@ -58,9 +61,9 @@ class Slots:
             self.finished += 1
 
     def wait(self, position: int) -> float:
-        """Seconds until the `position`-th waiter gets a slot, as far as the measured speed tells; before one was
-        measured, a request takes at least as long as the first has taken up to now."""
+        """Seconds until the `position`-th waiter gets a slot, as far as the measured speed tells. A request takes at
+        least as long as all that run have taken up to now; before one was measured, as the first of them has."""
         seconds = self.seconds
-        if not self.finished and self.busy:
-            seconds = max(seconds, time.monotonic() - self._since)
+        if self.busy:
+            seconds = max(seconds, time.monotonic() - (self._latest if self.finished else self._since))
         return position * seconds / self.total

@@ -80,3 +80,18 @@ async def test_a_wait_that_would_be_too_long_says_when_it_no_longer_is(tmp_path:
         assert time.monotonic() - back < 2 + 2 * SERVICE
         assert {task.result().status_code for task in inside if task.done()} == {200}
         await asyncio.gather(*inside)
+
+
+async def test_a_backend_that_has_become_slow_is_not_taken_for_what_it_was(tmp_path: Path, backend: StandIn) -> None:
+    async with running(tmp_path, slots(2, 8, "60s"), backend=backend.url) as gate:
+        key = await gate.key()
+        backend.script(pieces=1)
+        for _ in range(6):
+            assert (await gate.post(PATH, key, CHAT)).status_code == 200
+        backend.script(pieces=1, first_delay=1.5)
+        inside = [asyncio.create_task(gate.post(PATH, key, CHAT)) for _ in range(10)]
+        await asyncio.sleep(1.1)
+        refused = await gate.post(PATH, key, CHAT)
+        assert refused.status_code == 503
+        assert 5 <= int(refused.headers["retry-after"]) <= 8, "nine places in two slots, a second each at least"
+        assert {answer.status_code for answer in await asyncio.gather(*inside)} == {200}
