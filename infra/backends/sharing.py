@@ -25,6 +25,9 @@ BEAT_SECONDS = 1.0
 ASK_SECONDS_MIN = 0.05
 ASKS_PER_REQUEST = 40
 """Who waits asks so often in the time that a request takes: what another one gave back lies idle for 1 % of that."""
+HEAR_SECONDS_MIN = 0.2
+HEARS_PER_REQUEST = 10
+"""Who holds all slots, and has a queue, looks so often who waits elsewhere: an owner, or a user's only request."""
 QUIET_SECONDS = 10.0
 """After a database that was away, and at the start, a process whose lease has run out is not yet taken for dead: it
 could not renew it either."""
@@ -133,6 +136,8 @@ class Holding:
         slots = self._station.slots
         if not slots.free and slots.usable < slots.total:
             self.exchange()
+        elif len(self._station.queue) == 1 and self._flying is None:
+            self._beat_in(self._pause())  # sooner than while nobody waited
 
     def want(self) -> None:
         """No slot is held here, and the next to come should find one: asked for with the next beat, as the last."""
@@ -216,6 +221,7 @@ class Holding:
         got = 0
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if answer.exception() is not None:
             self._sharing.failed()
             self._station.dismiss(unavailable())
@@ -233,7 +239,15 @@ class Holding:
             self.exchange()
         elif not self._ended:
             self._station.turn_away()
-            self._timer = asyncio.get_running_loop().call_later(self._pause(), self._beat)
+            self._beat_in(self._pause())
+
+    def _beat_in(self, seconds: float) -> None:
+        """Never later than it was to come."""
+        when = asyncio.get_running_loop().time() + seconds
+        if self._timer is not None:
+            when = min(when, self._timer.when())
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(when, self._beat)
 
     def _give_back_what_others_got(self) -> None:
         """A process that stood still beyond its lease was taken for dead: what is idle here is not its own any more."""
@@ -244,6 +258,8 @@ class Holding:
 
     def _pause(self) -> float:
         slots = self._station.slots
-        if not len(self._station.queue) or slots.usable >= slots.total:
+        if not len(self._station.queue) or not self.others:
             return BEAT_SECONDS
+        if slots.usable >= slots.total:
+            return min(BEAT_SECONDS, max(HEAR_SECONDS_MIN, slots.seconds / HEARS_PER_REQUEST))
         return min(BEAT_SECONDS, max(ASK_SECONDS_MIN, slots.seconds / ASKS_PER_REQUEST))

@@ -126,6 +126,31 @@ async def test_an_owner_in_one_process_goes_before_everybody_in_the_other(databa
         assert order[0] == "owner"
 
 
+async def test_who_holds_all_slots_soon_hears_of_an_owner_elsewhere(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "BEAT_SECONDS", 2.0)
+    async with house(database) as here:
+        one, two = await here.pool(slots=1), await here.pool(slots=1)
+        await here.knows()
+        order: list[str] = []
+
+        async def come(pool: Pool, name: str, rank: Rank) -> None:
+            seat = await pool.seat([A], name, 1, None, rank)
+            order.append(name)
+            await asyncio.sleep(0.1)
+            seat.release()
+
+        tasks = [asyncio.create_task(come(one, f"user{number}", Rank.FAIR)) for number in range(40)]
+        await until(lambda: len(order) > 3)
+        before = len(order)
+        await come(two, "owner", Rank.OWNER)
+        assert order.index("owner") - before < 10, "not after all that are served in two seconds"
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_the_slots_of_a_dead_process_end_with_its_lease(database: str) -> None:
     async with house(database) as here:
         one, two = await here.pool(), await here.pool()
