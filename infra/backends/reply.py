@@ -64,12 +64,13 @@ class Reply:
     Raises BackendError when the backend breaks off or says an error, BackendTimeout when it falls silent.
     """
 
+    context: int | None = None
+    """Tokens of context that the request had, where the adapter knows."""
+
     def __init__(
         self, body: Body, repair: Repair, deadlines: Deadlines, framing: type[Parser | Lines] = Parser
     ) -> None:
         self._parser = framing()
-        self.context: int | None = None
-        """Tokens of context that the request had, where the adapter knows."""
         self._done = False
         """The backend has said that this was all."""
         self._body = body

@@ -83,8 +83,10 @@ async def test_where_the_owner_states_the_context_a_longer_prompt_is_refused_wit
             fits = await gate.post(PATH, key, said(20))
             assert fits.status_code == 200
             assert fits.json()["usage"]["prompt_tokens"] <= 64 < 20 * 5
+            two = await gate.post(PATH, key, {**said(20), "n": 2})
+            assert (two.status_code, len(two.json()["choices"])) == (200, 2), "put together from a stream"
             await gate.settled()
-            assert [row.charged > 0 for row in await gate.requests()] == [False, True]
+            assert [row.charged > 0 for row in await gate.requests()] == [False, True, True]
     finally:
         await asyncio.to_thread(llama.stop)
 
