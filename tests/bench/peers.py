@@ -18,7 +18,7 @@ from tests.bench.processes import Running, free_port
 ROOT = Path(__file__).parents[2]
 ADMIN = "bench-admin-key-0123456789abcdef"
 GATEWAY_YAML = """
-gateway: {{currency: USD, database: "{database}"}}
+gateway: {{currency: USD, database: "{database}"{settings}}}
 backends:
   box: {{adapter: openai, url: "http://127.0.0.1:{backend}", slots: 2048}}
 models:
@@ -121,12 +121,15 @@ def aethergate(
     database: str | None = None,
     more: tuple[str, ...] = (),
     server: str | None = None,
+    settings: str = "",
 ) -> Peer:
     """Billing on, durable, with limits, journal and log: as `aethergate serve` starts it; or its app on another
-    server."""
+    server. `settings`: more of gateway.yaml's `gateway`."""
     folder, port = place.folder / name, free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    yaml = GATEWAY_YAML.format(database=database or f"sqlite:///{folder}/aethergate.db", backend=place.backend)
+    yaml = GATEWAY_YAML.format(
+        database=database or f"sqlite:///{folder}/aethergate.db", backend=place.backend, settings=settings
+    )
     (folder / "gateway.yaml").write_text(yaml)
     env = {"MASTER_API_KEY": ADMIN, "SECRET_KEY": "bench-secret-key-0123456789abcdef", "PYTHONPATH": str(ROOT)}
     env["AETHERGATE_CONFIG"] = str(folder / "gateway.yaml")
@@ -166,14 +169,19 @@ def postgres(place: Place, folder: Path) -> str:
         os.sched_setaffinity(0, mine)
 
 
-def aethergate_filled(place: Place) -> Peer:
+def aethergate_filled(place: Place, name: str = "aethergate-filled", settings: str = "") -> Peer:
     """With a long past in its SQLite file, of which it gets a copy."""
     folder = place.venv.parent / "filled-sqlite"
     folder.mkdir(parents=True, exist_ok=True)
     fill(f"sqlite:///{folder}/aethergate.db", folder)
-    mine = place.folder / "filled.db"
+    mine = place.folder / f"{name}.db"
     shutil.copy(folder / "aethergate.db", mine)
-    return aethergate(place, "aethergate-filled", f"sqlite:///{mine}")
+    return aethergate(place, name, f"sqlite:///{mine}", settings=settings)
+
+
+def aethergate_pruning(place: Place) -> Peer:
+    """The same while it takes all but a week of that past out of the log, which lasts some ten minutes."""
+    return aethergate_filled(place, "aethergate-pruning", ", journal: {keep: 7d}")
 
 
 def aethergate_postgres_filled(place: Place) -> Peer:
@@ -261,6 +269,7 @@ MORE: dict[str, Callable[[Place], Peer]] = {
     "aethergate-uvicorn": aethergate_uvicorn,
     "aethergate-granian": aethergate_granian,
     "aethergate-filled": aethergate_filled,
+    "aethergate-pruning": aethergate_pruning,
     "aethergate-postgres-filled": aethergate_postgres_filled,
 }
 """Measured where `--only` names them."""
