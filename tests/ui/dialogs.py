@@ -34,7 +34,7 @@ def dialogs(targets: dict[str, str]) -> dict[str, tuple[str, list[Step]]]:
         "user-adjust-wrong": (user, [("click", "Adjust"), ("click", "Continue", FOOT), ("see", "Say why")]),
         "user-adjust-sure": (
             user,
-            [("click", "Adjust"), ("type", "Amount", "-0.50"), ("type", "Reason", "charged twice"),
+            [("click", "Adjust"), ("type", "Amount", "-0.01"), ("type", "Reason", "charged twice"),
              ("click", "Continue", FOOT), ("see", "Type it here")],
         ),
         "user-terms": (user, [("click", "Weight and limits")]),

@@ -171,3 +171,8 @@ async def test_the_books_are_proved_on_demand_and_changes_are_read_field_by_fiel
     for words in ("Field", "Before", "After", HOSTILE):
         await owner.see(words)
     assert await owner.run("document.querySelector('.diff-cell.come').innerText") == "7"
+    await house.admin.add_key("alice")
+    await house.open("/audit?action=key")
+    await owner.click("key.mint")
+    moment = await owner.until("document.querySelector('.diff-cell.come time')?.innerText")
+    assert ":" in moment, "a time of the viewer's, no number of seconds"

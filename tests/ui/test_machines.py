@@ -125,7 +125,7 @@ async def test_a_model_shows_the_limits_of_the_file_as_they_are_written_there(ho
     await house.open("/models/stand-in")
     await owner.see("5,000/m requests, 200K/m tokens")
     await owner.see("12 at once")
-    await owner.see("Limits stand in gateway.yaml")
+    await owner.see("Limits are set in gateway.yaml")
     await house.open("/models/smollm2:135m")
     await owner.see("none but the endpoint's")
     await owner.click("Config", ".model-facts")

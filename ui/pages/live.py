@@ -116,7 +116,8 @@ class _Live:
                 "the owner stopped it."
             )
             ui.label(sentence).classes("sentence")
-            reason = form.text("Reason, told to the caller (may be empty)")
+            reason = form.text("Reason (may be empty)")
+            reason.props["hint"] = "It is told to the caller."
         found: Any = await form.sent(lambda api: api.stop_live(row["id"], said(reason)), "Stop it", danger=True)
         if found is not None:
             charged = show.money(found["charged_nano"], self._desk.house.currency)

@@ -82,10 +82,11 @@ class _Model:
         self._facts.clear()
         with self._facts:
             self._show_targets(targets)
-            facts(self._pairs())
-            with ui.element("div").classes("card-hint since"):
-                ui.label("Limits stand in gateway.yaml, at the model's limits: change them there and apply it on")
-                ui.link("Config", "/config")
+            with ui.element("div"):
+                facts(self._pairs())
+                with ui.element("div").classes("card-hint since"):
+                    ui.label("Limits are set in gateway.yaml, under limits of the model, and applied on")
+                    ui.link("Config", "/config").classes("cell-link")
 
     def _show_targets(self, targets: list[tuple[str, Row]]) -> None:
         weights = self._row.get("weights") or []

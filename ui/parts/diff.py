@@ -7,6 +7,8 @@ from typing import Any
 
 from nicegui import ui
 
+from .dialog import Moment
+
 ABSENT = "–"
 _SELF_EVIDENT = frozenset({"id", "key_prefix", "created_at", "expires_at", "price_version", "username", "user_id"})
 """Left out of the line: it stands beside it, or says nothing there."""
@@ -43,8 +45,10 @@ def show_differences(before: Any, after: Any) -> None:
             ui.label(words).classes("diff-head")
         for path, old, new in found:
             ui.label(path or "it").classes("diff-field")
-            ui.label(old).classes("diff-cell" + (" gone" if old != ABSENT else ""))
-            ui.label(new).classes("diff-cell" + (" come" if new != ABSENT else ""))
+            for text, tone in ((old, " gone"), (new, " come")):
+                with ui.element("div").classes("diff-cell" + (tone if text != ABSENT else "")):
+                    is_time = path.endswith("_at") and text.isdecimal()
+                    Moment(int(text)).show() if is_time else ui.label(text)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
