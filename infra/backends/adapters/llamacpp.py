@@ -172,7 +172,6 @@ class Gathered(Reply):
     def __init__(self, task: Task, reply: Reply) -> None:
         self._task = task
         self._reply = reply
-        self.context = reply.context
 
     async def whole(self) -> dict[str, Any]:
         return assembled(self._task, [event async for batch in self._reply.events() for event in batch])
