@@ -9,6 +9,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+from infra.backends.lease import Lease
 from infra.errors import GatewayError
 from infra.ledger.books import OPEN
 from infra.ledger.ledger import Ledger
@@ -82,11 +83,18 @@ class Process:
         """As `Gateway.start` does."""
         self.starting = ledger
         await ledger.start()
-        await ledger.renew("http://here")
+        gateway: Any = SimpleNamespace(
+            relays=self.relays,
+            ledger=ledger,
+            url="http://here",
+            alone=self.alone,
+            lease=Lease(asyncio.get_running_loop().time),
+            pool=SimpleNamespace(sharing=None),
+        )
+        await pulse.renew(gateway)
         if self.alone:
             await ledger.recover(all_others=True)
             self._demand_no_heritage(ledger)
-        gateway: Any = SimpleNamespace(relays=self.relays, ledger=ledger, url="http://here", alone=self.alone)
         self.ledger = ledger
         self.spawn(pulse.beat(gateway, True))
 
