@@ -180,6 +180,8 @@ class Browser:
 
     async def type(self, label: str, text: str) -> None:
         """Puts `text` into the field of that label, in place of what stands there."""
+        # A dialog that comes in takes the focus to its first field once it is there.
+        await self.until("!document.querySelector('.q-transition--scale-enter-active')")
         await self.until(_FOCUS % json.dumps(label))
         await self.run("document.activeElement.select && document.activeElement.select()")
         await self.say("Input.insertText", text=text)

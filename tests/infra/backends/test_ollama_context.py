@@ -146,21 +146,17 @@ async def test_an_ollama_that_may_cut_is_always_told_the_context_so_that_it_is_k
         assert ollama.seen[-1][1]["options"]["num_ctx"] == 16_384, "a prompt that fits by any measure cannot be cut"
 
 
-@pytest.mark.parametrize("version", ["0.13.0", "0.40.2-rc1", "1.0"])
-async def test_one_that_refuses_what_does_not_fit_is_told_nothing_that_nobody_said(
-    ollama: OllamaStandIn, version: str
+@pytest.mark.parametrize(
+    ("version", "options"),
+    [
+        *((version, None) for version in ("0.13.0", "0.40.2-rc1", "1.0")),
+        *((version, {"num_ctx": 4096}) for version in ("0.12.11", "0.0.0", "dev", "")),
+    ],
+)
+async def test_only_one_that_refuses_what_does_not_fit_is_told_nothing_that_nobody_said(
+    ollama: OllamaStandIn, version: str, options: dict[str, int] | None
 ) -> None:
     ollama.version = version
     async with told(ollama) as adapter:
         await whole(adapter, "chat", messages=HELLO)
-        assert "options" not in ollama.seen[-1][1]
-
-
-@pytest.mark.parametrize("version", ["0.12.11", "0.0.0", "dev", ""])
-async def test_of_a_version_that_is_old_or_unknown_nobody_takes_it_on_trust(
-    ollama: OllamaStandIn, version: str
-) -> None:
-    ollama.version = version
-    async with told(ollama) as adapter:
-        await whole(adapter, "chat", messages=HELLO)
-        assert ollama.seen[-1][1]["options"] == {"num_ctx": 4096}
+        assert ollama.seen[-1][1].get("options") == options
