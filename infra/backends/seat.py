@@ -70,7 +70,7 @@ class Seat:
         """Waits until the backend's `pace` lets one more request start; cancelled, the slot goes back."""
         if self._station is not None and self._station.pace is not None:
             try:
-                await self._station.pace.acquire()
+                await self._station.pace.wait(self._station.holding)
             except BaseException:
                 self.release(used=False)
                 raise

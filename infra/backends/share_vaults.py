@@ -4,12 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from infra.backends.pace import Start
+from infra.backends.pace_vaults import postgres_turns, sqlite_turns
 from infra.backends.shares import Claim, Leave, Report, Share, granted
 from infra.ledger.connections import CountingSqlite, OwnPostgres
 from infra.store.clock import now_us
 from infra.store.database import Store
 
-Operation = Report | Leave
+Operation = Report | Leave | Start
 _OTHERS = (
     "SELECT s.instance, s.slots, s.waiting, s.rank, s.weight FROM slot_shares s JOIN instances i ON i.id = s.instance"
     " WHERE s.backend = {0} AND s.instance <> {1} AND i.lease_until_us > {2} ORDER BY s.instance"
@@ -44,9 +46,12 @@ class SqliteShares(CountingSqlite):
         self._instance = instance
 
     def _apply(self, connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[Any]:
-        return [self._one(connection, operation) for operation in operations]
+        turns = sqlite_turns(connection, operations)
+        return [
+            next(turns[each.backend]) if isinstance(each, Start) else self._one(connection, each) for each in operations
+        ]
 
-    def _one(self, connection: sqlite3.Connection, operation: Operation) -> Share | None:
+    def _one(self, connection: sqlite3.Connection, operation: Report | Leave) -> Share | None:
         if isinstance(operation, Leave):
             rows = [(backend, self._instance) for backend in operation.backends]
             connection.executemany("DELETE FROM slot_shares WHERE backend = ? AND instance = ?", rows)
@@ -69,14 +74,19 @@ class PostgresShares(OwnPostgres):
         """See `Vault.commit`; raises asyncpg.PostgresError, OSError."""
         reported = {operation.backend for operation in operations if isinstance(operation, Report)}
         locks = [f"slots of {backend}" for backend in reported]
+        locks += [f"pace of {each.backend}" for each in operations if isinstance(each, Start)]
         async with self.transaction(durable=False, locks=locks) as connection:
             now = 0
             if reported:
                 now = await connection.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-            results = [await self._one(connection, operation, now) for operation in operations]
+            turns = await postgres_turns(connection, operations)
+            results = [
+                next(turns[each.backend]) if isinstance(each, Start) else await self._one(connection, each, now)
+                for each in operations
+            ]
         return results, {}
 
-    async def _one(self, connection: Any, operation: Operation, now: int) -> Share | None:
+    async def _one(self, connection: Any, operation: Report | Leave, now: int) -> Share | None:
         if isinstance(operation, Leave):
             sql = "DELETE FROM slot_shares WHERE backend = ANY($1::text[]) AND instance = $2"
             await connection.execute(sql, list(operation.backends), self._instance)

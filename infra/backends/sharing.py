@@ -10,6 +10,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from infra.backends.lease import Lease
+from infra.backends.pace import Start, Turn
 from infra.backends.queue import Rank
 from infra.backends.shares import Claim, Leave, Report, Share, heir, portion
 from infra.ledger.patience import unavailable
@@ -63,6 +64,10 @@ class Sharing:
         """Answered after the commit, or with BillingUnavailable."""
         self._told.add(report.backend)
         return self._writer.submit(report)
+
+    def turn(self, start: Start) -> "asyncio.Future[Turn]":
+        """Answered after the commit, or soon with BillingUnavailable."""
+        return self._writer.submit(start, patience=COMMIT_SECONDS_MAX)
 
     def leave(self, backend: str) -> None:
         """Nothing of this backend is wanted here any more."""
@@ -124,6 +129,10 @@ class Holding:
     def waiting_elsewhere(self) -> int:
         """How many wait in other processes."""
         return sum(other.waiting for other in self.others)
+
+    def turn(self, start: Start) -> "asyncio.Future[Turn]":
+        """A turn in the backend's pace, which is one for all processes; raises BillingUnavailable."""
+        return self._sharing.turn(start)
 
     def part(self, length: int) -> int:
         """How many of those that may wait for the backend may wait here."""
@@ -227,6 +236,8 @@ class Holding:
             self._station.dismiss(unavailable())
         else:
             share, self._number = answer.result(), self._told
+            if share.others and self._station.pace is not None:
+                self._station.pace.meet(self)  # before anything is given back: then nobody else has started anything
             self.others, got = share.others, share.granted
             self._station.slots.leased = (self._station.slots.leased or 0) + got
             self._wanted = self._wanted and not got

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from aiolimiter import AsyncLimiter
-
 from infra.backends.adapters.base import Adapter, Probe
 from infra.backends.ejection import Ejection
 from infra.backends.faults import NotSent
+from infra.backends.pace import Pace
 from infra.backends.queue import FairQueue, Rank
 from infra.backends.seat import Seat
 from infra.backends.service import Service
@@ -63,7 +62,7 @@ class Station:
         self.last_error: str | None = None
         self.checked_us: int | None = None
         self.retry_seconds = 1.0
-        self.pace = AsyncLimiter(backend.pace.count, backend.pace.seconds) if backend.pace else None
+        self.pace = Pace(backend.name, backend.pace, backend.slots) if backend.pace else None
         draining = self.service.draining
         self.service = Service(backend.available)
         self.service.draining = draining

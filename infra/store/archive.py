@@ -38,6 +38,7 @@ LEFT_OUT = (
     "live_asks",
     "backend_events",
     "slot_shares",
+    "backend_pace",
     "rollup_marks",
 )
 """What only means something to the processes that run now; the header has the version of the schema."""

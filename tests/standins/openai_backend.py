@@ -42,6 +42,7 @@ class Seen:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     ended_at: float = 0.0
     """Monotonic seconds."""
+    came_at: float = field(default_factory=time.monotonic)
 
     async def end(self, seconds: float = 5) -> str:
         """Waits until the request is over; returns its state."""

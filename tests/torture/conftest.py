@@ -30,6 +30,8 @@ SHRUNK = (
     "test_weights_of_one_and_three_are_served_one_to_three[postgres-2]",
     "test_a_drained_backend_gets_nothing_in_any_process_within_five_seconds[sqlite-2]",
     "test_a_revoked_key_is_refused_by_every_process_within_five_seconds[postgres-2]",
+    "test_a_backends_pace_holds_over_all_processes[sqlite-2]",
+    "test_a_backends_pace_holds_over_all_processes[postgres-2]",
     "test_settle_void_and_expiry_of_one_hold_have_one_effect[sqlite]",
 )
 """`make torture` runs all of them, each at its full size."""

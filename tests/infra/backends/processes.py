@@ -15,14 +15,15 @@ from infra.config.urls import database_url
 from infra.ledger.ledger import Ledger
 from infra.ledger.writer import Writer
 from infra.store.database import Store
+from infra.units import Rate
 from tests.standins.openai_backend import StandIn
 from tests.standins.served import until
 
 A = Target("a", "model-a")
 
 
-def backend(url: str, slots: int = 4, length: int = 64, wait: float = 30) -> Backend:
-    return Backend("a", "openai", url, slots=slots, queue=QueueSettings(length, wait))
+def backend(url: str, slots: int = 4, length: int = 64, wait: float = 30, pace: Rate | None = None) -> Backend:
+    return Backend("a", "openai", url, slots=slots, queue=QueueSettings(length, wait), pace=pace)
 
 
 class House:
