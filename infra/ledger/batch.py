@@ -64,6 +64,11 @@ def decide(operations: Sequence[Operation], books: Books) -> list[Result]:
     return [apply(operation, books) for operation in operations]
 
 
+def begun(operations: Iterable[Operation]) -> set[str]:
+    """The requests that begin with this batch."""
+    return {operation.draft.id for operation in operations if isinstance(operation, Hold)}
+
+
 def durable(operations: Iterable[Operation]) -> bool:
     """Whether the commit must reach the disk before it is answered."""
     return any(isinstance(operation, DURABLE) for operation in operations)

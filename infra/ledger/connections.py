@@ -103,8 +103,8 @@ class CountingSqlite(OwnSqlite):
         """What a batch does, inside its transaction, in the connection's thread."""
 
 
-BY_INDEX = "SET LOCAL enable_seqscan = off"
-"""A statement that is planned while its table is empty reads all of it ever after, and each of ours has an index."""
+BY_INDEX = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan"
+"""A plan that is kept, and was made while its table was empty, reads all of it ever after. Ours all have an index."""
 
 
 class OwnPostgres:
@@ -115,20 +115,29 @@ class OwnPostgres:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._connection: asyncpg.Connection | None = None
+        self.keeps_statements = store.url.statement_cache_size != 0
+        """Whether the connection is ours alone and statements stay prepared; not so behind PgBouncer."""
 
     async def open(self) -> None:
         """Connects; again after a failure."""
         await self.close()
         self._connection = await self._store.connect_postgres()
+        if self.keeps_statements:
+            await self._connection.execute(BY_INDEX)
+
+    @property
+    def connected(self) -> "asyncpg.Connection":
+        """The connection. Raises ConnectionError."""
+        if self._connection is None:
+            raise ConnectionError("not connected")
+        return self._connection
 
     @asynccontextmanager
     async def transaction(self, *, durable: bool, locks: Iterable[str] = ()) -> "AsyncIterator[asyncpg.Connection]":
         """One transaction, begun in one round trip with its locks on these names, in their order; `durable`: the commit
         waits for the disk."""
-        connection = self._connection
-        if connection is None:
-            raise ConnectionError("not connected")
-        begin = ["BEGIN", BY_INDEX]
+        connection = self.connected
+        begin = ["BEGIN"]
         if not durable:
             begin.append("SET LOCAL synchronous_commit = off")
         begin += [f"SELECT pg_advisory_xact_lock({key})" for key in sorted({_key(name) for name in locks})]
