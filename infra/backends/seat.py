@@ -45,6 +45,12 @@ class Seat:
         holding = None if self._station is None else self._station.holding
         return holding is not None and (not holding.sure() or holding.number != self._number)
 
+    @property
+    def contested(self) -> bool:
+        """Whether there is anybody who may have it then."""
+        holding = None if self._station is None else self._station.holding
+        return holding is not None and bool(holding.others) and self.lapsed
+
     def began(self) -> None:
         """The first of the answer is here: a trial has succeeded."""
         if self._trial and self._station is not None:

@@ -7,6 +7,7 @@ second. The database always counts at least what a process uses, so all of them 
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from infra.backends.lease import Lease
@@ -34,6 +35,11 @@ QUIET_SECONDS = 10.0
 could not renew it either."""
 LATE_SECONDS = 0.25
 """How often it is looked whether the database still owes an answer; longer than spending waits, nobody waits here."""
+FENCE_US = 2 * SECOND_US
+"""Nor for so long after its lease: by then it has ended what it had running, if it lives (`Sharing._look`)."""
+LOOK_SECONDS = 0.25
+"""How often a process looks whether its lease runs. What it ends it ends at the second look: one that stood still takes
+what has come meanwhile first."""
 GRACE_US, LONG_US = 60 * SECOND_US, 86_400 * SECOND_US
 """At the start, and after an outage, however long it was."""
 
@@ -41,8 +47,13 @@ GRACE_US, LONG_US = 60 * SECOND_US, 86_400 * SECOND_US
 class Sharing:
     """One per process; `writer` has a connection of its own and batches what all backends ask."""
 
-    def __init__(self, writer: Writer, instance: str, lease: Lease) -> None:
+    def __init__(self, writer: Writer, instance: str, lease: Lease, lost: Callable[[], None] = lambda: None) -> None:
         self.instance, self.lease = instance, lease
+        self._lost = lost
+        """Called while the lease is over, and once it was: what others may have in our place must end."""
+        self._number = lease.number
+        self._doubtful = False
+        self._looking: asyncio.TimerHandle | None = None
         self._writer = writer
         self.holdings: weakref.WeakSet[Holding] = weakref.WeakSet()
         self._told: set[str] = set()
@@ -53,9 +64,13 @@ class Sharing:
         """Connects; raises what the driver raises."""
         await self._writer.start()
         self._quiet_until = asyncio.get_running_loop().time() + QUIET_SECONDS
+        self._number = self.lease.number
+        self._look()
 
     async def stop(self) -> None:
         """Gives everything back and disconnects."""
+        if self._looking is not None:
+            self._looking.cancel()
         if self._told:
             self._writer.submit(Leave(tuple(sorted(self._told))))
         await self._writer.stop()
@@ -83,10 +98,19 @@ class Sharing:
         for holding in list(self.holdings):
             holding.exchange()
 
+    def _look(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
+        was, self._doubtful = self._doubtful, self.lease.over or self.lease.number != self._number
+        if not (was and self._doubtful):
+            return
+        self._lost()
+        if all(holding.sure() for holding in self.holdings):  # what runs under the new lease is known everywhere
+            self._number = self.lease.number
+
     @property
     def grace_us(self) -> int:
         """How long after the end of its lease a process still counts."""
-        return self._grace_us if asyncio.get_running_loop().time() < self._quiet_until else 0
+        return self._grace_us if asyncio.get_running_loop().time() < self._quiet_until else FENCE_US
 
 
 class Holding:

@@ -33,7 +33,7 @@ from infra.limits.shared import SharedWindows
 from infra.limits.vaults import windows_vault
 from infra.live.live import Live
 from infra.live.told import Told
-from infra.runtime import drains, pulse, rolling
+from infra.runtime import drains, fence, pulse, rolling
 from infra.runtime.functions import Function, load, load_anew
 from infra.runtime.relay import Relay
 from infra.runtime.replays import Recent
@@ -137,7 +137,7 @@ class Gateway:
 
     async def _share_slots(self) -> None:
         writer = Writer(share_vault(self.store, self.ledger.instance), lambda _: None, dropped=(Report,))
-        self.pool.sharing = Sharing(writer, self.ledger.instance, self.lease)
+        self.pool.sharing = Sharing(writer, self.ledger.instance, self.lease, lambda: fence.end_lapsed(self))
         await self.pool.sharing.start()
 
     def drain(self) -> None:

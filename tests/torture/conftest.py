@@ -32,6 +32,7 @@ SHRUNK = (
     "test_a_revoked_key_is_refused_by_every_process_within_five_seconds[postgres-2]",
     "test_a_backends_pace_holds_over_all_processes[sqlite-2]",
     "test_a_backends_pace_holds_over_all_processes[postgres-2]",
+    "test_who_alone_lost_the_database_ends_its_streams_before_others_get_its_slots",
     "test_settle_void_and_expiry_of_one_hold_have_one_effect[sqlite]",
 )
 """`make torture` runs all of them, each at its full size."""

@@ -74,6 +74,35 @@ async def test_who_stood_still_beyond_its_lease_starts_nothing_before_it_has_ask
             (await asyncio.wait_for(task, 10)).release()
 
 
+async def test_what_others_may_have_is_ended_and_nothing_else(database: str) -> None:
+    async with house(database) as here:
+        one = await here.pool(slots=2)
+        sharing, clock = await slept(here)
+        calls: list[bool] = []
+        seat = await one.seat([A], "u", 1)
+        sharing._lost = lambda: calls.append(seat.contested)
+        await asyncio.sleep(0.6)
+        assert not calls, "the lease runs"
+        clock.now += LEASE_SECONDS
+        await until(lambda: bool(calls))
+        assert not any(calls), "nobody else is there"
+        two = await here.pool(slots=2)
+        await here.renew("inst_0")
+        sharing.lease.renewed(clock.now)
+        sharing.lapsed()
+        await until(lambda: any(calls))
+        fresh = await asyncio.wait_for(two.seat([A], "v", 1), 10)
+        await here.knows()
+        seat.release()
+        again = await asyncio.wait_for(one.seat([A], "u", 1), 10)
+        assert not again.contested
+        before = len(calls)
+        await asyncio.sleep(0.8)
+        assert len(calls) - before <= 1, "once all is known it is over"
+        for each in (fresh, again):
+            each.release()
+
+
 async def test_what_runs_on_counts_again_once_the_process_is_back(database: str) -> None:
     async with house(database) as here:
         one, two = await here.pool(slots=2), await here.pool(slots=2)
