@@ -1,50 +1,66 @@
-"""The statements of the money tables in PostgreSQL: arrays unnested into bulk writes, each of them one round trip."""
+"""The statements of the money tables in PostgreSQL. Rows go there as one JSON array of objects per table."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from typing import Any, get_type_hints
 
 from infra.ledger.books import OPEN, Account, AuditRow, EntryRow, RequestRow, columns
 
-FIXED = ("instance", "user_id", "key_id", "endpoint", "model", "created_us")
+_FIXED = ("instance", "user_id", "key_id", "endpoint", "model", "created_us")
 """Of a request, beside its id, from its first row to its last."""
-CHANGING = tuple(name for name in columns(RequestRow) if name not in ("id", *FIXED))
+_CHANGING = tuple(name for name in columns(RequestRow) if name not in ("id", *_FIXED))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An account that a batch moved money of: as it shall be and, to be compared, as it was."""
+
+    id: str
+    balance: int
+    held: int
+    seq: int
+    was_balance: int
+    was_held: int
+    was_seq: int
+    was_active: bool
+
+
+_MONEY = ("balance", "held", "seq")
 _STATES = ", ".join(f"'{state}'" for state in OPEN)
 
 
-def _arrays(row_type: type[Any], first: int, names: tuple[str, ...] = ()) -> str:
-    """The parameters of an unnest over columns of a row type: $1::text[], $2::bigint[] …"""
+def _rows(row_type: type[Any], number: int, name: str = "given") -> str:
+    """A parameter as the rows that it holds."""
     hints = get_type_hints(row_type)
-    kinds = [
-        "boolean" if hints[name] is bool else "bigint" if "int" in str(hints[name]) else "text"
-        for name in names or columns(row_type)
-    ]
-    return ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(kinds, start=first))
+    kinds = (
+        "boolean" if (hint := hints[name]) is bool else "bigint" if "int" in str(hint) else "text" for name in hints
+    )
+    of = ", ".join(f"{name} {kind}" for name, kind in zip(hints, kinds, strict=True))
+    return f"json_to_recordset(${number}::json) AS {name}({of})"
 
 
-def _insert(table: str, row_type: type[Any], first: int = 1) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns(row_type))}) SELECT * FROM unnest({_arrays(row_type, first)})"
+def _insert(table: str, row_type: type[Any], number: int = 1) -> str:
+    names = ", ".join(columns(row_type))
+    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_rows(row_type, number)}"
+
+
+def _update(table: str, names: Iterable[str], source: str) -> str:
+    return f"UPDATE {table} SET {', '.join(f'{name} = {source}.{name}' for name in names)}"
 
 
 INSERT_ACCOUNTS = _insert("users", Account)
 INSERT_AUDITS = _insert("audit_events", AuditRow)
 SELECT_ENTRIES = f"SELECT {', '.join(columns(EntryRow))} FROM entries WHERE id = ANY($1::text[])"
-_SAVE_ACCOUNTS = (
-    "UPDATE users SET balance = new.balance, held = new.held, seq = new.seq"
-    " FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[]) AS new(id, balance, held, seq)"
-    " WHERE users.id = new.id"
-)
-_SAVE_REQUESTS = (
-    _insert("requests", RequestRow, 5)
-    + " ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in CHANGING)
-)
 SAVE = (
-    f"WITH accounts AS ({_SAVE_ACCOUNTS}), requests AS ({_SAVE_REQUESTS} RETURNING xmax = 0 AS fresh),"
-    f" entries AS ({_insert('entries', EntryRow, 5 + len(columns(RequestRow)))})"
-    " SELECT count(*) FROM requests WHERE fresh"
+    f"WITH accounts AS ({_update('users', _MONEY, 'given')} FROM {_rows(Account, 1)} WHERE users.id = given.id),"
+    f" saved AS ({_insert('requests', RequestRow, 2)} ON CONFLICT (id) DO"
+    f" {_update('', _CHANGING, 'excluded')} RETURNING xmax = 0 AS fresh),"
+    f" entries AS ({_insert('entries', EntryRow, 3)})"
+    " SELECT count(*) FROM saved WHERE fresh"
 )
-"""What a batch writes whose rows are locked: accounts (id, balance, held, seq), requests, entries; how many requests
-were not there before."""
+"""What a batch writes whose rows are locked: accounts, requests, entries; how many requests were not there before."""
 LOCK_ROWS = (
     f"SELECT (SELECT array_agg(row) FROM (SELECT ROW({', '.join(columns(Account))}) AS row FROM users"
     " WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE) AS accounts),"
@@ -56,7 +72,6 @@ SAVE_LEASE = (
     " VALUES ($1, $2, $3, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $4)"
     " ON CONFLICT (id) DO UPDATE SET url = excluded.url, lease_until_us = excluded.lease_until_us"
 )
-_ACCOUNT_PARAMETERS = 8
 
 
 @cache
@@ -64,47 +79,45 @@ def at_once(accounts: bool, fresh: bool, open: bool, entries: bool, durable: boo
     """A whole batch as one statement, its own transaction: it looks under locks whether all is as the batch was decided
     on, writes where it is, and tells whether it was.
 
-    Parameters, of the parts that it has: of accounts id, balance, held and seq as they shall be, balance, held, seq and
-    active as they were; all columns of requests that are not there; id and the changing columns of open ones; all
-    columns of entries. Locks are taken as everywhere: accounts before requests, each in the order of ids.
+    Parameters, of the parts that it has: accounts, as they shall be and as they were (`Moved`); requests that are not
+    there; open requests as they shall be; entries. Locks are taken as everywhere: accounts before requests, each in the
+    order of ids.
 
     A statement whose client has gone may still wait for its locks, and run long after another try of the same batch.
     So a request that is there already breaks it (INSERT knows it, whatever its snapshot shows), and one that has gone
     on or ended since leaves it without effect.
     """
-    looks, true, writes, first = [], [], [], 1
+    looks, true, writes = [], [], []
+    numbers = count(1)
     if accounts:
         looks.append(
-            "accounts AS MATERIALIZED (SELECT users.id FROM users JOIN"
-            " unnest($1::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::boolean[])"
-            " AS was(id, balance, held, seq, active) ON users.id = was.id AND users.balance = was.balance"
-            " AND users.held = was.held AND users.seq = was.seq AND users.active = was.active"
-            " ORDER BY users.id FOR UPDATE OF users)"
+            f"moved AS MATERIALIZED (SELECT * FROM {_rows(Moved, next(numbers))}),"
+            " accounts AS MATERIALIZED (SELECT users.id FROM users JOIN moved ON users.id = moved.id"
+            " AND users.balance = moved.was_balance AND users.held = moved.was_held AND users.seq = moved.was_seq"
+            " AND users.active = moved.was_active ORDER BY users.id FOR UPDATE OF users)"
         )
-        true.append("(SELECT count(*) FROM accounts) = cardinality($1)")
-        writes.append(f"saved_accounts AS ({_SAVE_ACCOUNTS} AND (SELECT yes FROM so))")
-        first += _ACCOUNT_PARAMETERS
+        true.append("(SELECT count(*) FROM accounts) = (SELECT count(*) FROM moved)")
+        writes.append(
+            f"saved_accounts AS ({_update('users', _MONEY, 'moved')} FROM moved"
+            " WHERE users.id = moved.id AND (SELECT yes FROM so))"
+        )
     if fresh:
-        writes.append(f"saved_fresh AS ({_insert('requests', RequestRow, first)} WHERE (SELECT yes FROM so))")
-        first += len(columns(RequestRow))
+        writes.append(f"saved_fresh AS ({_insert('requests', RequestRow, next(numbers))} WHERE (SELECT yes FROM so))")
     if open:
-        id, held, progress = (first, *(first + 1 + CHANGING.index(name) for name in ("held", "progress")))
         looks.append(
-            "open AS MATERIALIZED (SELECT requests.id FROM requests"
-            f" JOIN unnest(${id}::text[], ${held}::bigint[], ${progress}::bigint[]) AS new(id, held, progress)"
-            f" ON requests.id = new.id AND requests.state IN ({_STATES})"
-            " AND requests.held = new.held AND requests.progress <= new.progress"
+            f"ours AS MATERIALIZED (SELECT * FROM {_rows(RequestRow, next(numbers))}),"
+            " open AS MATERIALIZED (SELECT requests.id FROM requests JOIN ours"
+            f" ON requests.id = ours.id AND requests.state IN ({_STATES})"
+            " AND requests.held = ours.held AND requests.progress <= ours.progress"
             " ORDER BY requests.id FOR UPDATE OF requests)"
         )
-        true.append(f"(SELECT count(*) FROM open) = cardinality(${first})")
+        true.append("(SELECT count(*) FROM open) = (SELECT count(*) FROM ours)")
         writes.append(
-            f"saved_open AS (UPDATE requests SET {', '.join(f'{name} = new.{name}' for name in CHANGING)}"
-            f" FROM unnest({_arrays(RequestRow, first, ('id', *CHANGING))}) AS new(id, {', '.join(CHANGING)})"
-            " WHERE requests.id = new.id AND (SELECT yes FROM so))"
+            f"saved_open AS ({_update('requests', _CHANGING, 'ours')} FROM ours"
+            " WHERE requests.id = ours.id AND (SELECT yes FROM so))"
         )
-        first += 1 + len(CHANGING)
     if entries:
-        writes.append(f"saved_entries AS ({_insert('entries', EntryRow, first)} WHERE (SELECT yes FROM so))")
+        writes.append(f"saved_entries AS ({_insert('entries', EntryRow, next(numbers))} WHERE (SELECT yes FROM so))")
     looks.append(f"so AS MATERIALIZED (SELECT {' AND '.join(true) or 'true'} AS yes)")
     later = "" if durable else ", set_config('synchronous_commit', 'off', true)"
     return f"WITH {', '.join(looks + writes)} SELECT yes{later} FROM so"

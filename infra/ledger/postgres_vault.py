@@ -2,15 +2,15 @@
 else rows locked in id order, read, decided and written."""
 
 import time
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from infra.ledger import batch, failpoint
 from infra.ledger import postgres_sql as sql
-from infra.ledger.books import Account, Books, EntryRow, RequestRow, columns, values
+from infra.ledger.books import Account, Books, EntryRow, RequestRow
 from infra.ledger.connections import OwnPostgres
 from infra.ledger.operations import Operation, Refused, Renew, Result
 from infra.ledger.remembered import Remembered
@@ -20,7 +20,6 @@ SHARED_SECONDS = 10.0
 """After another process has written an account of ours, batches ask before they decide, for so long: a guess that was
 wrong costs a round trip."""
 Answer = tuple[list[Result], dict[str, tuple[int, int]]]
-_changing = attrgetter("id", *sql.CHANGING)
 
 
 class Overtaken(Exception):
@@ -59,25 +58,26 @@ class PostgresVault(OwnPostgres):
 
     async def _at_once(self, books: Books, known: frozenset[str], durable: bool) -> bool:
         """Decided on what was remembered. False: that was wrong, nothing is written."""
-        accounts = [self._both(books.accounts[id]) for id in sorted(books.touched_accounts)]
+        accounts = [self._moved(books.accounts[id]) for id in sorted(books.touched_accounts)]
         requests = [books.requests[id] for id in sorted(books.touched_requests)]
-        fresh = [values(row) for row in requests if row.id not in known]
-        open = [_changing(row) for row in requests if row.id in known]
-        entries = [values(row) for row in books.new_entries]
-        parts = (accounts, fresh, open, entries)
+        fresh = [row for row in requests if row.id not in known]
+        open = [row for row in requests if row.id in known]
+        parts = (accounts, fresh, open, books.new_entries)
         statement = sql.at_once(*map(bool, parts), durable=durable)
-        arrays = [column for part in parts for column in zip(*part, strict=True)]
+        given = [_json(part) for part in parts if part]
         failpoint.reach("before-commit")
         try:
-            so: bool = await self.connected.fetchval(statement, *arrays)
+            so: bool = await self.connected.fetchval(statement, *given)
         except asyncpg.UniqueViolationError:
             return False  # a request that begins with this batch is there: its first try was written after all
         failpoint.reach("after-commit")
         return so
 
-    def _both(self, account: Account) -> tuple[Any, ...]:
+    def _moved(self, account: Account) -> sql.Moved:
         was = self._remembered.was(account.id)
-        return account.id, account.balance, account.held, account.seq, was.balance, was.held, was.seq, was.active
+        return sql.Moved(
+            account.id, account.balance, account.held, account.seq, was.balance, was.held, was.seq, was.active
+        )
 
     async def _in_turn(self, operations: Sequence[Operation], needs: batch.Needs) -> Answer:
         async with self.transaction(durable=batch.durable(operations)) as connection:
@@ -118,28 +118,21 @@ async def _load(connection: "asyncpg.Connection", needs: batch.Needs) -> Books:
 async def _save(
     connection: "asyncpg.Connection", books: Books, known: frozenset[str], renewals: Sequence[Renew]
 ) -> None:
-    await _many(connection, sql.INSERT_ACCOUNTS, books.new_accounts.values())
+    if books.new_accounts:
+        await connection.execute(sql.INSERT_ACCOUNTS, _json(list(books.new_accounts.values())))
     changed = [books.accounts[id] for id in sorted(books.touched_accounts) if id not in books.new_accounts]
     requests = [books.requests[id] for id in sorted(books.touched_requests)]
     if changed or requests or books.new_entries:
-        accounts = [(row.id, row.balance, row.held, row.seq) for row in changed]
-        arrays = [*_arrays_of(accounts, 4), *_arrays_of(map(values, requests), len(columns(RequestRow)))]
-        arrays += _arrays_of(map(values, books.new_entries), len(columns(EntryRow)))
-        fresh = await connection.fetchval(sql.SAVE, *arrays)
+        fresh = await connection.fetchval(sql.SAVE, _json(changed), _json(requests), _json(books.new_entries))
         if fresh != len(books.touched_requests - known):
             # While we waited for an account another transaction wrote its request: the first try of ours whose
             # connection was lost. Our one reading began before that; the next one sees it.
             raise Overtaken("a request of this batch was written meanwhile")
-    await _many(connection, sql.INSERT_AUDITS, books.audits)
+    if books.audits:
+        await connection.execute(sql.INSERT_AUDITS, _json(books.audits))
     for lease in renewals:
         await connection.execute(sql.SAVE_LEASE, lease.instance, lease.url, lease.started_us, LEASE_SECONDS * 1_000_000)
 
 
-def _arrays_of(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
-
-
-async def _many(connection: "asyncpg.Connection", statement: str, rows: Iterable[Any]) -> None:
-    found = [values(row) for row in rows]
-    if found:
-        await connection.execute(statement, *(list(column) for column in zip(*found, strict=True)))
+def _json(rows: Sequence[Any]) -> str:
+    return msgspec.json.encode(rows).decode()

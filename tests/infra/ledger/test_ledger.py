@@ -54,6 +54,22 @@ async def test_two_hundred_at_once_on_money_for_fifty_spend_exactly_that(
     await clean(store)
 
 
+@pytest.mark.parametrize("words", ["a NUL \0 in it", "half a letter \ud83d", "\\u0000 spelled out, and 'quoted'"])
+async def test_a_bill_stands_whatever_a_backend_said(ledger: Ledger, store: Store, words: str) -> None:
+    user = await rich(ledger, 1_000)
+    row = draft(user, 1)
+    await ledger.hold(row, 500, 500)
+    billed = await ledger.settle(row.changed(error=words, status=502), 300)
+    assert billed is not None and billed.charged == 300
+    kept = await Request.get(id=row.id)
+    assert kept.error is not None and len(kept.error) == len(words) and kept.error[:3] == words[:3]
+    refused = draft(user, 2)
+    ledger.journal(refused.changed(error=words, status=400))
+    await ledger.void(refused)
+    assert await Request.filter(id=refused.id).count() == 1
+    await clean(store)
+
+
 async def test_settle_void_and_recovery_fired_together_have_one_effect(ledger: Ledger, store: Store) -> None:
     user = await rich(ledger, 1_000_000)
     for number in range(100):
