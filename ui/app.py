@@ -12,7 +12,6 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,8 +22,9 @@ from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.staticfiles import StaticFiles
 
+from .assets import OURS, Shelf
 from .downloads import add_downloads
-from .frame import add_page
+from .frame import add_page, warm
 from .guard import Guard, Headers
 from .house import House
 from .pages import PAGES
@@ -34,7 +34,6 @@ COOKIE_SECONDS = 8 * 3_600
 """As long as the gateway's session tokens."""
 GRACE_SECONDS = 1.0
 """What an answer under way gets when we stop; open tabs are disconnected at once."""
-_STATIC = Path(__file__).parent / "static"
 
 
 def storage_secret(environ: Mapping[str, str]) -> str:
@@ -51,6 +50,7 @@ def create(api_url: str, storage_secret: str) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        warm(PAGES)
         yield
         await house.close()
 
@@ -59,17 +59,18 @@ def create(api_url: str, storage_secret: str) -> FastAPI:
     app.add_middleware(
         SessionMiddleware, secret_key=storage_secret, session_cookie="aethergate_room", max_age=COOKIE_SECONDS
     )
+    app.add_middleware(Shelf)
     app.add_middleware(Headers)  # added last, so it is the outermost
     add_sign_in(app, house)
     add_downloads(app, house)
     app.add_api_route("/health", lambda: PlainTextResponse("ok"), methods=["GET"], response_model=None)
-    app.mount("/static", StaticFiles(directory=_STATIC))
+    app.mount("/static", StaticFiles(directory=OURS))
     for page in PAGES:
         add_page(page, PAGES, house)
     ui.run_with(
         app,
         title="AetherGate",
-        favicon=_STATIC / "favicon.svg",
+        favicon=OURS / "favicon.svg",
         dark=None,
         language="en-US",
         tailwind=False,

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from infra.client import AdminClient
 
 from .exports import Export
-from .house import FRESH_SECONDS, House, Refused, SignedOut, Trouble
+from .house import House, Refused, SignedOut, Trouble
+from .questions import FRESH_SECONDS, figures
 from .session import Session
 
 T = TypeVar("T")
@@ -98,10 +99,9 @@ class Desk:
         found = await self._page.run_javascript(f"room.epoch({json.dumps(local)})", timeout=5)
         return int(found) if isinstance(found, int) else None
 
-    async def figures(self, days: int) -> dict[str, Any]:
-        """The overview of `days`, shared by all open tabs; raises Trouble."""
-        fresh = FRESH_SECONDS * (1 if days == 1 else 3 if days == 7 else 10)  # dearer, and seen to change less
-        found: dict[str, Any] = await self.shared(("overview", days), lambda asking: asking.overview(days), fresh)
+    async def figures(self, days: int, sums: bool = False) -> dict[str, Any]:
+        """The overview of `days`, or its sums alone, shared by all open tabs; raises Trouble."""
+        found: dict[str, Any] = await self.shared(*figures(days, sums))
         self.house.currency = found["currency"]
         return found
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nicegui import events, ui
+from nicegui import Client, events, ui
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .assets import ours
 from .desk import Desk
 from .guard import prefix_of, session_of
 from .house import House
@@ -59,13 +60,26 @@ def add_page(page: Page, pages: tuple[Page, ...], house: House) -> None:
     ui.page(page.path, title=f"{page.title} · AetherGate")(serve)
 
 
+def warm(pages: tuple[Page, ...]) -> None:
+    """Draws a page for nobody, so that the first viewer does not wait for what is done once in a process."""
+    request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []})
+    with Client(ui.page("/"), request=request) as nobody:
+        _head("", None)
+        _bars(pages[0], pages)
+        _help(pages)
+        for _ in range(4):
+            ui.echart({})
+        nobody.build_response(request)
+    nobody.delete()
+
+
 def _head(prefix: str, theme: str | None) -> None:
     chosen = theme if theme in ("dark", "light") else "auto"
     ui.add_head_html(
         f'<script>document.documentElement.dataset.theme = "{chosen}"; document.documentElement.lang = "en";</script>'
-        f'<script src="{prefix}/static/room.js"></script>'
-        f'<link rel="stylesheet" href="{prefix}/static/room.css">'
-        f'<link rel="stylesheet" href="{prefix}/static/work.css">'
+        f'<script src="{prefix}{ours("room.js")}"></script>'
+        f'<link rel="stylesheet" href="{prefix}{ours("room.css")}">'
+        f'<link rel="stylesheet" href="{prefix}{ours("work.css")}">'
     )
     ui.colors(**COLOURS)
     ui.dark_mode({"dark": True, "light": False}.get(chosen))

@@ -7,22 +7,22 @@ Trouble                what the viewer is told, a sentence
 """
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Any, TypeVar, cast
 
 from infra import client
-from infra.client import AdminClient
+from infra.client import AdminClient, ClientError
 
 from .exports import Exports
 from .feed import Feed
+from .questions import FRESH_SECONDS, Asked
 from .session import Brake, Session, Sessions
 
 T = TypeVar("T")
 log = logging.getLogger("aethergate.ui")
-FRESH_SECONDS = 2.0
-"""For so long all open tabs share one answer; twenty times as long as it took to compute, where that is more."""
 
 
 class Trouble(Exception):
@@ -58,6 +58,7 @@ class House:
         self._answers: dict[Hashable, tuple[float, Any]] = {}
         self._asking: dict[Hashable, asyncio.Lock] = {}
         self._changes = 0
+        self._ahead: list[asyncio.Task[None]] = []
         self.exports = Exports()
         self.feed = Feed(self._any_client)
 
@@ -125,6 +126,18 @@ class House:
                 if changes == self._changes:
                     self._answers[name] = (began + max(fresh, 20 * took), found)
         return cast(T, found)
+
+    def ask_ahead(self, session: Session, asked: Sequence[Asked]) -> None:
+        """Begins with questions that a page will ask in a moment. What fails there is asked again, and told, by it."""
+        client = self._clients[session.id]
+        self._ahead = [
+            asyncio.create_task(self._ahead_of(each, client))
+            for each in asked  # kept: a loop holds them weakly
+        ]
+
+    async def _ahead_of(self, asked: Asked, client: AdminClient) -> None:
+        with contextlib.suppress(ClientError):
+            await self.shared(asked.name, lambda: asked.question(client), asked.fresh)
 
     def changed(self) -> None:
         """Something was changed from here: whoever asks from now on is not told what was so before."""

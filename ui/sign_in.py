@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from .assets import ours, overview_files
 from .guard import inside, prefix_of, session_of
 from .house import House, Refused, Unreachable
+from .questions import of_the_overview
 
 BODY_MAX = 8_192
 REASONS = {
@@ -51,6 +53,8 @@ def add_sign_in(app: FastAPI, house: House) -> None:
         except Refused as refused:
             return _form(request, target, _why(refused), 401 if refused.status in (401, 403) else 502)
         request.session["sid"] = session.id
+        if target == "/":
+            house.ask_ahead(session, of_the_overview())
         return _go(request, target)
 
     async def leave(request: Request) -> Response:
@@ -95,6 +99,9 @@ def _form(request: Request, target: str, notice: str, status: int = 200) -> Resp
     theme = request.cookies.get("theme", "")
     page = _PAGE.substitute(
         prefix=escape(prefix_of(request)),
+        icon=escape(ours("favicon.svg")),
+        style=escape(ours("sign_in.css")),
+        ahead=escape(" ".join(overview_files())),
         theme=theme if theme in ("dark", "light") else "auto",
         action=escape(f"{prefix_of(request)}/sign-in?next={quote(target, safe='')}"),
         notice=f'<p class="notice" role="alert">{escape(notice)}</p>' if notice else "",

@@ -14,7 +14,7 @@ class Quantiles(Shape):
 class Period(Sums, kw_only=True):
     """The figures of some days."""
 
-    active_users: int
+    active_users: int | None
     ttft_ms: Quantiles
     tokens_per_second: Quantiles
 
@@ -65,4 +65,6 @@ class Overview(Period, kw_only=True):
 
 DAYS = choice("UTC days, today's part included.", "1", "7", "30")
 
-OPERATIONS = {"GET /admin/overview": Operation(answer=Overview, query={"days": DAYS})}
+SUMS = choice("The sums alone: no groups, users and speeds.", "true", "false")
+
+OPERATIONS = {"GET /admin/overview": Operation(answer=Overview, query={"days": DAYS, "sums": SUMS})}

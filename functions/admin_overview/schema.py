@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 DAYS = ("1", "7", "30")
 
 
-def days(call: "Call") -> int:
-    """How many UTC days; raises BadRequest."""
-    return int(Query(call, "days").one_of("days", DAYS) or 1)
+def asked(call: "Call") -> tuple[int, bool]:
+    """How many UTC days, and whether their sums alone are wanted; raises BadRequest."""
+    query = Query(call, "days", "sums")
+    return int(query.one_of("days", DAYS) or 1), query.flag("sums")
 
 
 def shown(found: Overview, period_days: int, gateway: "Gateway") -> dict[str, Any]:

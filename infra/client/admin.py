@@ -46,9 +46,10 @@ class AdminClient(People, Trade, Books, Now):
         """Hands the session's token back: it is refused from now on; 400 for the admin key."""
         return await self._door.ask("DELETE", "/admin/session")
 
-    async def overview(self, days: int = 1) -> Answer:
-        """The figures of the last 1, 7 or 30 days, and of the period before."""
-        return await self._door.ask("GET", "/admin/overview", query={"days": days})
+    async def overview(self, days: int = 1, sums: bool = False) -> Answer:
+        """The figures of the last 1, 7 or 30 days, and of the period before; `sums`: without groups, users, speeds."""
+        query = {"days": days, "sums": "true" if sums else None}
+        return await self._door.ask("GET", "/admin/overview", query=query)
 
     async def series(self, *, step: str = "day", by: str = "none", **more: Any) -> Answer:
         """Points over time; more: from, to, user, key, model, backend, endpoint (`**{"from": …}`, or from_ and to)."""

@@ -1,6 +1,6 @@
 """How fast the control room opens on a million requests, and what it costs the callers: `make roomspeed`.
 
-python -m tests.ui.speed [--data FOLDER] [--users 1000] [--requests 1000000] [--only pages,callers] [--tabs 10]
+python -m tests.ui.speed [--data FOLDER] [--users 1000] [--requests 1000000] [--only first,pages,callers] [--tabs 10]
                       [--rounds 6] [--database postgresql://…]      beside FOLDER, which remembers that it is filled
 
 A page's figure is by the browser's own clock, from the start of the navigation until its content and its charts are
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.ui.browser import BINARY, Browser, Chromium
 from tests.ui.callers import ROUNDS, callers
-from tests.ui.demo import DemoHouse, demo_house
+from tests.ui.demo import ADMIN_KEY, DemoHouse, demo_house
 from tests.ui.screenshots import READY, sign_in, targets
 
 LOG_PAGES, OPENINGS = 5, 3
@@ -30,6 +30,32 @@ WATCH = f"""(() => {{
 """Runs before a page's own scripts; sets `painted`, in milliseconds since the navigation began."""
 SETTLE_SECONDS = 8.0
 """A gateway that has just begun sums up what came since it stopped."""
+KEY_SECONDS = 2.0
+"""So long a person takes to bring the key from elsewhere."""
+PRESSED = "addEventListener('submit', () => sessionStorage.pressed = performance.timeOrigin + performance.now())"
+
+
+async def first(house: DemoHouse) -> None:
+    """The very first page that both processes serve, in a browser that has never been here: from the sign-in's Enter
+    until the overview is whole; then with the cookie in another such browser, which has nothing but it."""
+    with Chromium() as chromium:
+        async with Browser(chromium.address) as browser:
+            await browser.say("Page.addScriptToEvaluateOnNewDocument", source=f"{PRESSED}; {WATCH}")
+            await browser.open(f"{house.room}/sign-in")
+            await browser.type("Admin key", ADMIN_KEY)
+            await asyncio.sleep(KEY_SECONDS)
+            await browser.press("Enter")
+            await browser.until("location.pathname === '/' && window.painted")
+            took = await browser.run("performance.timeOrigin + window.painted - sessionStorage.pressed")
+            print(f"{'signed in':24} {took:6.0f} ms", flush=True)
+            cookies = (await browser.say("Network.getCookies", urls=[house.room]))["cookies"]
+    with Chromium() as chromium:
+        async with Browser(chromium.address) as browser:
+            await browser.say("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
+            for cookie in cookies:
+                await browser.say("Network.setCookie", name=cookie["name"], value=cookie["value"], url=house.room)
+            await asyncio.sleep(KEY_SECONDS)  # it has just been started, too
+            print(f"{'a new browser':24} {await _opened(browser, house.room + '/'):6.0f} ms", flush=True)
 
 
 async def pages(house: DemoHouse) -> None:
@@ -73,7 +99,7 @@ async def main() -> None:
     parser.add_argument("--database", default="")
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--only", default="pages,callers")
+    parser.add_argument("--only", default="first,pages,callers")
     parser.add_argument("--tabs", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     given = parser.parse_args()
@@ -82,6 +108,9 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="aethergate-speed-") as scratch:
         folder = given.data or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
+        if "first" in given.only:
+            async with demo_house(folder, given.users, given.requests, False, database=given.database) as house:
+                await first(house)
         if "pages" in given.only:  # a viewer's browser has a machine of its own: all cores are its to use
             async with demo_house(folder, given.users, given.requests, False, database=given.database) as house:
                 await pages(house)

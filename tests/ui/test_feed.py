@@ -9,6 +9,7 @@ from infra.client import AdminClient
 from tests.standins.admin_api import ADMIN_KEY, AdminStandIn
 from ui.feed import Feed
 from ui.house import House
+from ui.questions import of_the_overview
 
 
 @pytest.fixture
@@ -102,4 +103,29 @@ async def test_what_was_asked_before_a_change_is_not_told_after_it(standing: Adm
     assert await house.shared("x", answer, 60) == "new"
     house.changed()
     assert await house.shared("x", answer, 60) == "newer"
+    await house.close()
+
+
+async def test_what_is_asked_ahead_at_the_sign_in_is_asked_once(standing: AdminStandIn) -> None:
+    house = House(standing.url)
+    session = await house.open_session(ADMIN_KEY)
+    asking = house.client_of(session)
+    assert asking is not None
+    house.ask_ahead(session, of_the_overview())
+    found = [await house.shared(name, lambda ask=ask: ask(asking), fresh) for name, ask, fresh in of_the_overview()]
+    assert [each["period_days"] for each in found[:3]] == [1, 7, 30]
+    assert sum(seen.path in ("/admin/overview", "/admin/series") for seen in standing.seen) == len(found)
+    await house.close()
+
+
+async def test_what_fails_ahead_is_told_by_the_page_that_asks_again(standing: AdminStandIn) -> None:
+    house = House(standing.url)
+    session = await house.open_session(ADMIN_KEY)
+    asking = house.client_of(session)
+    assert asking is not None
+    standing.refuse = (500, "not now")
+    house.ask_ahead(session, of_the_overview())
+    await asyncio.sleep(0.3)
+    standing.refuse = None
+    assert (await house.shared(("overview", 7, False), lambda: asking.overview(7), 60))["period_days"] == 7
     await house.close()

@@ -189,11 +189,11 @@ async def test_under_a_sub_path_redirects_forms_and_assets_keep_it(
     assert (await browser.get("/keys", headers=proxied)).headers["location"] == "/console/sign-in?next=%2Fkeys"
     form = (await browser.get("/sign-in?next=/keys", headers=proxied)).text
     assert 'action="/console/sign-in?next=%2Fkeys"' in form
-    assert 'href="/console/static/sign_in.css"' in form
+    assert 'href="/console/static/sign_in.css?v=' in form
     answer = await browser.post("/sign-in?next=/keys", data={"key": ADMIN_KEY}, headers=proxied)
     assert answer.headers["location"] == "/console/keys"
     page = (await browser.get("/keys", headers=proxied)).text
-    assert 'href="/console/static/room.css"' in page
+    assert 'href="/console/static/room.css?v=' in page
     assert 'prefix: "/console"' in page
 
 

@@ -12,6 +12,7 @@ from ..parts.card import card
 from ..parts.figure import Figure
 from ..parts.lights import Backends
 from ..parts.ranking import ROWS, Ranking
+from ..questions import USUAL_DAYS
 from .overview_charts import Charts
 from .verdict import verdict
 
@@ -30,7 +31,7 @@ class _View:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         wanted = desk.query.get("days", "")
-        self._days = int(wanted) if wanted in ("1", "7", "30") else 7
+        self._days = int(wanted) if wanted in ("1", "7", "30") else USUAL_DAYS
         self._loading = ui.label("Loading the figures…").classes("empty").props('role="status"')
         with ui.element("div").classes("stack") as self._all:
             self._verdict = ui.label().classes("verdict").props('role="status"')
@@ -81,11 +82,11 @@ class _View:
         await asyncio.gather(*(self._one(days) for days in PERIODS), self._charts.refresh(self._days))
 
     async def _one(self, days: int) -> None:
-        found = await self._desk.figures(days)
+        found = await self._desk.figures(days, sums=days != self._days)
         self._show_revenue(days, found)
         if days == 1:
             self._show_now(found)
-        if days == self._days:
+        if days == self._days and found["active_users"] is not None:  # else another period was chosen meanwhile
             self._show_period(found)
             self._show_speed(found)
             self._show_rankings(found)

@@ -1,7 +1,6 @@
 """The overview's charts: by hour for a day and a week, by day for a month; together, by model and by user."""
 
 import asyncio
-import time
 from typing import Any
 
 from nicegui import ui
@@ -9,9 +8,8 @@ from nicegui import ui
 from ..desk import Desk
 from ..parts.card import card
 from ..parts.chart import BAD, Line, Step, TimeChart, lines_of, times_of
+from ..questions import GROUPS, series
 
-FRESH_SECONDS = 15.0
-DAY_SECONDS = 86_400
 _HINTS = {1: "The last 24 hours, by hour.", 7: "The last 7 days, by hour.", 30: "The last 30 days, in UTC."}
 Row = dict[str, Any]
 
@@ -39,8 +37,8 @@ class Charts:
         for hint in self._hints:
             hint.set_text(_HINTS[days])
         step: Step = "day" if days == 30 else "hour"
-        currency = str((await self._desk.figures(1))["currency"])
-        found = await asyncio.gather(*(self._series(days, step, by) for by in ("model", "user", "none")))
+        currency = str((await self._desk.figures(days))["currency"])
+        found = await asyncio.gather(*(self._desk.shared(*series(days, by)) for by in GROUPS))
         self._by_model.set(step, *lines_of(found[0], "revenue", currency))
         self._by_user.set(step, *lines_of(found[1], "revenue", currency))
         [points] = [each["points"] for each in found[2]["series"]]
@@ -52,9 +50,3 @@ class Charts:
         answered = [point["requests"] - point["errors"] for point in points]
         self._requests.set(step, times, [Line("Answered", answered), Line("Failed", values("errors"), colour=BAD)])
         self._tokens.set(step, times, [Line("In", values("input_tokens")), Line("Out", values("output_tokens"))])
-
-    async def _series(self, days: int, step: Step, by: str) -> Row:
-        begin = int(time.time()) - days * DAY_SECONDS
-        more = {"from": begin // 3_600 * 3_600} if step == "hour" else {}
-        name = ("series", days, step, by)
-        return await self._desk.shared(name, lambda api: api.series(step=step, by=by, **more), FRESH_SECONDS)

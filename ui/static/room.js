@@ -2,17 +2,19 @@
 // Loaded before the page is drawn; every page's templates and charts rely on `room`.
 "use strict";
 
-// Made once: a chart writes hundreds of labels, and a form is dear to make.
+// Made once, when first wanted: a chart writes hundreds of labels, and a form is dear to make.
 const clock = {hour: "2-digit", minute: "2-digit", hourCycle: "h23"}, date = {month: "short", day: "numeric"};
-const forms = {
-  hour: new Intl.DateTimeFormat(undefined, clock),
-  wholeHour: new Intl.DateTimeFormat(undefined, {weekday: "short", ...date, ...clock}),
-  day: new Intl.DateTimeFormat(undefined, {...date, timeZone: "UTC"}),
-  wholeDay: new Intl.DateTimeFormat(undefined, {weekday: "short", year: "numeric", ...date, timeZone: "UTC"}),
-  weekday: new Intl.DateTimeFormat(undefined, {weekday: "short", day: "numeric"}),
-  number: new Intl.NumberFormat("en", {maximumFractionDigits: 9}),
-  short: new Intl.NumberFormat("en", {notation: "compact", maximumSignificantDigits: 3}),
+const makers = {
+  hour: () => new Intl.DateTimeFormat(undefined, clock),
+  wholeHour: () => new Intl.DateTimeFormat(undefined, {weekday: "short", ...date, ...clock}),
+  day: () => new Intl.DateTimeFormat(undefined, {...date, timeZone: "UTC"}),
+  wholeDay: () => new Intl.DateTimeFormat(undefined, {weekday: "short", year: "numeric", ...date, timeZone: "UTC"}),
+  weekday: () => new Intl.DateTimeFormat(undefined, {weekday: "short", day: "numeric"}),
+  number: () => new Intl.NumberFormat("en", {maximumFractionDigits: 9}),
+  short: () => new Intl.NumberFormat("en", {notation: "compact", maximumSignificantDigits: 3}),
 };
+const made = {};
+const written = (form, value) => (made[form] ??= makers[form]()).format(value);
 
 const room = {
   /** Epoch seconds in the viewer's own zone and manner. */
@@ -59,9 +61,9 @@ const room = {
   },
 
   /** An hour in the viewer's zone; a day as the gateway sums it up, in UTC. Epoch seconds, as text too. */
-  hour: (at, whole = false) => (whole ? forms.wholeHour : forms.hour).format(at * 1000),
-  day: (at, whole = false) => (whole ? forms.wholeDay : forms.day).format(at * 1000),
-  weekday: at => forms.weekday.format(at * 1000),
+  hour: (at, whole = false) => written(whole ? "wholeHour" : "hour", at * 1000),
+  day: (at, whole = false) => written(whole ? "wholeDay" : "day", at * 1000),
+  weekday: at => written("weekday", at * 1000),
   isMidnight: at => new Date(at * 1000).getHours() === 0,
 
   /** A value in a chart's tooltip: with thousands, and as money where there is a currency. */
@@ -79,8 +81,8 @@ const room = {
   },
 
   /** Full digits with thousands; a short form for axes. */
-  number: value => forms.number.format(value),
-  short: value => forms.short.format(value),
+  number: value => written("number", value),
+  short: value => written("short", value),
 
   turnTheme() {
     Quasar.Dark.toggle();

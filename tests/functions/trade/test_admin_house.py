@@ -50,6 +50,10 @@ async def test_the_overview_adds_up_what_was_sold(owner: Owner, backend: StandIn
     assert [(row["model"], row["requests"], row["output_tokens"]) for row in found["by_model"]] == [("stand-in", 4, 15)]
     assert [(row["username"], row["revenue_nano"]) for row in found["by_user"]] == [("ada", 2 * COST), ("bob", COST)]
     assert found["previous"]["requests"] == 0
+    alone = await owner.done("GET", f"/admin/overview?days={days}&sums=true")
+    same = ("period_days", "requests", "errors", "revenue_nano", "output_tokens", "balance_total_nano", "live")
+    assert [alone[name] for name in same] == [found[name] for name in same]
+    assert (alone["by_user"], alone["active_users"], alone["ttft_ms"]["p50"]) == ([], None, None)
 
 
 async def test_what_runs_right_now_is_counted_and_what_it_holds_too(owner: Owner, backend: StandIn) -> None:

@@ -1,5 +1,7 @@
 """Sums over the request log are exact integers on both databases, and days are UTC."""
 
+import pytest
+
 from infra.journal.journal import Journal
 from infra.rollups.figures import Figures
 from tests.infra.journal.conftest import DAY, NOW, Log
@@ -65,3 +67,14 @@ async def test_usage_by_day_model_and_key_is_the_users_own_alone(journal: Journa
     ]
     by_key = await journal.usage_by_key("user_ada", NOW - 2 * DAY)
     assert {name: each.revenue_nano for name, each in by_key.items()} == {"key_ada": 11, "other": 1}
+
+
+@pytest.mark.parametrize("days", [1, 7, 30])
+async def test_sums_alone_are_those_of_the_overview(journal: Journal, log: Log, days: int) -> None:
+    for age, charged in enumerate((3, 50, 700, 9_000)):
+        await log("ada", charged=charged, output_tokens=age, created_us=NOW - age * age * 3 * DAY)
+    whole, alone = await journal.overview(days, NOW), await journal.sums(days, NOW)
+    assert whole.now.figures.requests
+    assert (alone.now.figures, alone.previous.figures) == (whole.now.figures, whole.previous.figures)
+    assert (alone.now.active_users, alone.by_day, alone.by_user) == (None, [], [])
+    assert (alone.users, alone.balance_nano, alone.held_nano) == (whole.users, whole.balance_nano, whole.held_nano)
