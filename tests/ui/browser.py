@@ -178,10 +178,13 @@ class Browser:
             held = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
             await self.say("Input.dispatchMouseEvent", type=kind, x=spot["x"], y=spot["y"], **held)
 
+    async def settled(self) -> None:
+        """Waits for a dialog that comes in: it takes the focus to its first field once it is there."""
+        await self.until("!document.querySelector('.q-transition--scale-enter-active')")
+
     async def type(self, label: str, text: str) -> None:
         """Puts `text` into the field of that label, in place of what stands there."""
-        # A dialog that comes in takes the focus to its first field once it is there.
-        await self.until("!document.querySelector('.q-transition--scale-enter-active')")
+        await self.settled()
         await self.until(_FOCUS % json.dumps(label))
         await self.run("document.activeElement.select && document.activeElement.select()")
         await self.say("Input.insertText", text=text)
