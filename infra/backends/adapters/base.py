@@ -121,7 +121,10 @@ class Adapter(ABC):
         has read, by its word; `given`: the request's context, where that is known; `stated`: what gateway.yaml says."""
         # What the owner states may be more than the server has loaded.
         sizes = [size for size in (given, stated, self.context(upstream)) if size is not None]
-        return min(sizes) if self.cuts and sizes and was_cut(ask, read, min(sizes)) else None
+        context = min(sizes, default=None)
+        if not self.cuts or not was_cut(ask, read, context):
+            return None
+        return read if context is None or context >= ask.prompt_estimate else context
 
     def warm(self, sent: Mapping[str, Any]) -> bool:
         """Whether a body as it is sent finds its model in the server's memory, as far as is known."""

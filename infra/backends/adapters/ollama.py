@@ -27,6 +27,8 @@ _UNKNOWN = fields.names(
 SHOWN_AT_ONCE = 20
 REFUSES = (0, 13)
 """From this version on it refuses what does not fit, where it is asked to (`truncate` came, went and came again)."""
+FILLS = (0, 4)
+"""Before this version less than a full context may be left of a prompt that it cut."""
 _OWN = re.compile(r"^num_ctx\s+(\d{1,8})\s*$", re.MULTILINE)
 T = TypeVar("T")
 
@@ -53,6 +55,8 @@ class OllamaAdapter(Adapter):
         """Bytes that each model's template and system prompt may add to a prompt."""
         self._refuses = False
         """It knows `truncate: false` and never cuts a prompt; until its version is known, it is taken not to."""
+        self._halves = True
+        """It cuts the middle in large pieces; until its version is known, it is taken to."""
         self._asked: dict[str, int] = {}
         """The context that each model was asked for last, until a probe finds it unloaded."""
 
@@ -126,7 +130,7 @@ class OllamaAdapter(Adapter):
         if given is None:
             return super().cut_to(ask, read, upstream, given, stated)
         sent = native(ask.task, {**ask.body, "model": upstream})
-        return given if was_cut(sent, read, given, self._templates.get(upstream, 0)) else None
+        return given if was_cut(sent, read, given, self._templates.get(upstream, 0), self._halves) else None
 
     def _had(self, sent: Mapping[str, Any]) -> int | None:
         """The context that a request certainly had: no model is given more than its own."""
@@ -164,7 +168,7 @@ class OllamaAdapter(Adapter):
             _, version = await self.fetch("GET", "/api/version")
         except GatewayError as error:
             return Probe(up=False, why=error.message)
-        self._refuses = _version(version) >= REFUSES
+        self._refuses, self._halves = _version(version) >= REFUSES, _version(version) < FILLS
         contexts = {name: size for name, row in _models(loaded) if (size := tokens(row.get("context_length")))}
         names, running = (tuple(name for name, _ in _models(found)) for found in (tags, loaded))
         self._asked = {name: size for name, size in self._asked.items() if name in _short(dict.fromkeys(running))}

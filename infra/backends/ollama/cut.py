@@ -2,9 +2,9 @@
 runner/*/runner.go of ollama/ollama before 0.13).
 
 Of a chat too long for the context the oldest messages go, except the system's, until the rest fits or only the last is
-left. What is too long then, and a plain prompt, loses its middle: the context is full. So a prompt that fits by any
-measure was not cut, nor one that leaves room for each of the messages that might have gone. Of the rest nobody can
-tell, and whoever may have got half an answer does not pay.
+left. What is too long then, and a plain prompt, loses its middle: the context is full, before 0.4 at least half of it.
+So a prompt that fits by any measure was not cut, nor one that leaves room for each of the messages that might have
+gone. Of the rest nobody can tell, and whoever may have got half an answer does not pay.
 """
 
 from collections.abc import Mapping
@@ -24,9 +24,9 @@ def prompt_most(sent: Mapping[str, Any]) -> int:
     return _frame(sent) + sum(_most(message) for message in sent.get("messages") or ())
 
 
-def was_cut(sent: Mapping[str, Any], read: int, context: int, template: int = 0) -> bool:
+def was_cut(sent: Mapping[str, Any], read: int, context: int, template: int = 0, halves: bool = False) -> bool:
     """`sent`: the body; `read`: its `prompt_eval_count`; `context`: the tokens that it had; `template`: bytes of the
-    model's own template and system prompt."""
+    model's own template and system prompt; `halves`: it may be older than 0.4."""
     if read >= context - 1:
         return True
     messages = list(sent.get("messages") or ())
@@ -39,6 +39,8 @@ def was_cut(sent: Mapping[str, Any], read: int, context: int, template: int = 0)
     for message, size in zip(messages, sizes, strict=True):
         if message is messages[-1] or message["role"] == "system":
             kept_most, kept_least = kept_most + size, kept_least + _least(message)
+    if halves and 2 * read >= context and frame + kept_most > context:
+        return True  # its middle went, in pieces of half the context (llama.cpp's server.cpp of its time)
     for message, size in zip(reversed(messages[:-1]), reversed(sizes[:-1]), strict=True):
         if message["role"] == "system":
             continue

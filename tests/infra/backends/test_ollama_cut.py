@@ -123,7 +123,40 @@ def test_english_of_which_a_third_was_read_was_cut() -> None:
     text = KINDS["english"](random.Random(9), 12_000)
     ask = Ask("completion", "m", {"prompt": text}, prompt_estimate=len(text) // 4)
     assert fell_short(ask, 4_000, 4_096)
-    assert not fell_short(ask, 4_000, 100_000)
+    assert fell_short(ask, 4_000, None) and fell_short(ask, 4_000, 100_000), "of a server whose context nobody knows"
+    assert not fell_short(ask, len(text) // 10, None)
+    assert not fell_short(ask, 1, None), "it had the rest in its cache"
+
+
+def test_a_prompt_that_fills_a_known_context_was_cut() -> None:
+    ask = Ask("embedding", "m", {"input": "a b c " * 300}, prompt_bound=1_900, prompt_estimate=450)
+    assert fell_short(ask, 512, 512)
+    assert not fell_short(ask, 511, 512) and not fell_short(ask, 512, None)
+
+
+def test_what_a_server_may_leave_out_of_a_prompt_does_not_count() -> None:
+    long = KINDS["english"](random.Random(3), 9_000)
+    turns = [{"role": "assistant", "content": f"<think>{long}</think>yes", "reasoning_content": long}]
+    body = {"messages": [{"role": "user", "content": "hello"}, *turns], "tools": [{"type": "function", "x": long}]}
+    assert not fell_short(Ask("chat", "m", body, prompt_estimate=40_000), 300, None)
+    asked = {**body, "messages": [{"role": "user", "content": [{"type": "text", "text": long}]}, *turns]}
+    assert fell_short(Ask("chat", "m", asked, prompt_estimate=60_000, answers=3), 300, None)
+    lists = {"prompt": [long, long]}
+    assert not fell_short(Ask("completion", "m", lists, prompt_estimate=40_000, answers=2), 300, None), "one's count"
+
+
+@given(talks(), st.integers(64, 4096), st.sampled_from([dense, fine]))
+def test_of_one_before_0_4_half_a_context_may_be_all_that_is_left(
+    messages: list[Message], context: int, count: Callable[[str], int]
+) -> None:
+    prompt = messages[-1]["content"]
+    tokens, keep = count(prompt), 4
+    piece = (context - keep) // 2
+    read = tokens if tokens < context else tokens - (tokens - keep - piece) // piece * piece
+    for sent in ({"prompt": prompt}, {"messages": messages[-1:]}):
+        found = was_cut(sent, read, context, halves=True)
+        assert found or tokens < context
+        assert not found or prompt_most(sent) > context or read >= context - 1
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
