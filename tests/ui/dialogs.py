@@ -78,7 +78,7 @@ async def step(browser: Browser, verb: str, *words: str) -> None:
     if verb == "first":
         row = ".listing .line, .listing .tile"
         await browser.until(f"!!document.querySelector({row!r})")
-        await browser.run(f"document.querySelector({row!r}).click()")
+        await browser.run(f"(row => (row.focus(), row.click()))(document.querySelector({row!r}))")
         await browser.until("!!document.querySelector('.q-dialog .dialog')")
         return
     doing: Any = getattr(browser, verb)

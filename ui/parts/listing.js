@@ -36,6 +36,11 @@ export default {
   unmounted() {
     clearInterval(this.clock);
   },
+  methods: {
+    name({cols, row}) { // what a screen reader calls the whole row
+      return cols.slice(0, 2).map(col => (col.kind === "time" ? room.when(row[col.name]) : row[col.name])).join(", ");
+    },
+  },
   template: `
     <q-table :columns="columns" :rows="rows">
       <template #header="line">
@@ -48,7 +53,7 @@ export default {
         </q-tr>
       </template>
       <template #body="line">
-        <q-tr :props="line" :key="line.row.id" class="line" tabindex="0" @click="$emit('show', line.row.id)"
+        <q-tr :props="line" :key="line.row.id" class="line" tabindex="0" :aria-label="name(line)" @click="$emit('show', line.row.id)"
               @keydown.enter="$emit('show', line.row.id)">
           <q-td v-for="col in line.cols" :key="col.name" :props="line" :class="'kind-' + col.kind">
             <Cell :col="col" :row="line.row" :now="now" />
@@ -56,7 +61,7 @@ export default {
         </q-tr>
       </template>
       <template #item="line">
-        <div class="tile" :key="line.row.id" tabindex="0" role="button" @click="$emit('show', line.row.id)"
+        <div class="tile" :key="line.row.id" tabindex="0" role="button" :aria-label="name(line)" @click="$emit('show', line.row.id)"
              @keydown.enter="$emit('show', line.row.id)">
           <div v-for="col in line.cols" :key="col.name" :class="['tile-line', 'kind-' + col.kind]">
             <span class="tile-name">{{ col.label }}</span>

@@ -156,6 +156,22 @@ const room = {
     field.select();
   }
 
+  // NiceGUI takes a dialog away before Quasar gives the focus back: it goes where it was, in the dialog below or the page.
+  const last = new WeakMap(), dialogOf = found => found.closest(".q-dialog") || document;
+
+  function giveBack() {
+    if (document.activeElement && document.activeElement !== document.body) return;
+    const found = last.get([...document.querySelectorAll(".q-dialog")].at(-1) || document);
+    (found?.isConnected ? found : document.getElementById("room"))?.focus();
+  }
+
+  const isDialog = node => node.id?.startsWith("q-portal--dialog");
+  const watching = new MutationObserver(changes => {
+    if (changes.some(change => [...change.removedNodes].some(isDialog))) giveBack();
+  });
+
+  document.addEventListener("DOMContentLoaded", () => watching.observe(document.body, {childList: true}));
+  document.addEventListener("focusin", event => last.set(dialogOf(event.target), event.target));
   document.addEventListener("keydown", pressed);
   document.addEventListener("visibilitychange", () => window.emitEvent && emitEvent("visibility", document.hidden));
 })();
