@@ -71,6 +71,16 @@ class RequestRow:
             setattr(found, name, value)
         return found
 
+    def storable(self) -> "RequestRow":
+        """Its error may be a backend's words, its model a caller's: what no database or file takes must not cost the
+        bill."""
+        error, model = self.error and _text(self.error), _text(self.model)
+        return self if (error, model) == (self.error, self.model) else self.changed(error=error, model=model)
+
+
+def _text(said: str) -> str:
+    return said.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:

@@ -39,7 +39,14 @@ def begin(connection: sqlite3.Connection, patience: float = PATIENCE_SECONDS) ->
 class OwnSqlite(ABC):
     """A connection with a thread of its own."""
 
-    impossible = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, OverflowError, TypeError)
+    impossible = (
+        sqlite3.IntegrityError,
+        sqlite3.DataError,
+        sqlite3.ProgrammingError,
+        OverflowError,
+        TypeError,
+        UnicodeEncodeError,
+    )
 
     def __init__(self, path: str, thread: str) -> None:
         self._path = path
@@ -105,16 +112,23 @@ class CountingSqlite(OwnSqlite):
 
 BY_INDEX = (
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
-    " SET plan_cache_mode = force_generic_plan"
+    " SET plan_cache_mode = force_generic_plan; SET default_transaction_isolation = 'read committed'"
 )
 """Plans are made once and kept, while a table may still be empty: one that reads all of it does so ever after. Of ours,
-each row is found by an index."""
+each row is found by an index. And whoever waited for a row decides on what is there then: where the database's default
+is stricter, waiting would be an error."""
 
 
 class OwnPostgres:
     """A connection outside the pool."""
 
-    impossible = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, OverflowError, TypeError)
+    impossible = (
+        asyncpg.IntegrityConstraintViolationError,
+        asyncpg.DataError,
+        OverflowError,
+        TypeError,
+        UnicodeEncodeError,
+    )
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -141,7 +155,7 @@ class OwnPostgres:
         """One transaction, begun in one round trip with its locks on these names, in their order; `durable`: the commit
         waits for the disk."""
         connection = self.connected
-        begin = ["BEGIN"]
+        begin = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
         if not durable:
             begin.append("SET LOCAL synchronous_commit = off")
         begin += [f"SELECT pg_advisory_xact_lock({key})" for key in sorted({_key(name) for name in locks})]

@@ -177,15 +177,15 @@ class Ledger:
     async def settle(self, final: RequestRow, amount: int) -> Billed | None:
         """Ends a request with a bill of `amount` nano-units; None where the database did not answer within 10 s (the
         bill stays in line and is written when it does)."""
-        return await self._end(Settle(_storable(final), amount))
+        return await self._end(Settle(final.storable(), amount))
 
     async def void(self, final: RequestRow) -> Billed | None:
         """Ends a request without a bill."""
-        return await self._end(Void(_storable(final)))
+        return await self._end(Void(final.storable()))
 
     def journal(self, final: RequestRow) -> None:
         """Keeps a request that was refused before its hold, without waiting for it."""
-        self.writer.submit(Void(_storable(final)))
+        self.writer.submit(Void(final.storable()))
 
     async def _end(self, operation: Settle | Void) -> Billed | None:
         try:
@@ -311,13 +311,6 @@ def too_low(needed: int, free: int) -> BalanceTooLow:
         f"Your balance is too low: this request needs at least {show_money(needed)}, you have {show_money(free)}."
         " Ask the owner of this gateway to top it up."
     )
-
-
-def _storable(final: RequestRow) -> RequestRow:
-    """Its error may be a backend's words: what no database or file takes must not cost the bill."""
-    if final.error is None:
-        return final
-    return final.changed(error=final.error.encode("utf-8", "replace").decode().replace("\0", "\ufffd"))
 
 
 def _digest(key: str) -> str:

@@ -255,7 +255,7 @@ class Writer:
             return False
         try:
             await asyncio.to_thread(self._spool.keep, bills)
-        except OSError as error:
+        except (OSError, UnicodeEncodeError) as error:
             log.error("bills cannot be spooled, they wait in memory: %s", error)
             return False
         return True

@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
-from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, Conflict, GatewayError, NotFound
+from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, BillingUnavailable, Conflict, GatewayError, NotFound
 from infra.ledger import audit as audits
 from infra.ledger import ledger as ledger_module
 from infra.ledger.books import RequestRow
 from infra.ledger.ledger import Adjustment, Ledger, Refund, TopUp
-from infra.ledger.operations import Recover
+from infra.ledger.operations import Recover, Void
 from infra.store.clock import now_us
 from infra.store.database import Store
 from infra.store.models import AuditEvent, Entry, Request, User
@@ -51,6 +51,28 @@ async def test_two_hundred_at_once_on_money_for_fifty_spend_exactly_that(
     assert ends["balance_on_hold"] + ends["insufficient_quota"] == 150
     money = await ledger.money(user.id, fresh=True)
     assert (money.balance, money.held) == (0, 0)
+    await clean(store)
+
+
+async def test_a_refused_request_is_journaled_whatever_model_it_asked_for(ledger: Ledger, store: Store) -> None:
+    user = await rich(ledger, 1_000)
+    ledger.journal(draft(user, 1).changed(state="VOID", model="m\0"))
+    await ledger.hold(draft(user, 2), 500, 500)
+    assert (await Request.get(id="req_1")).model == "m\ufffd"
+
+
+async def test_a_text_that_cannot_be_written_holds_nobody_up(
+    ledger: Ledger, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a letter in a column that nobody cleans: only that operation fails, and the writer lives on."""
+    user = await rich(ledger, 1_000)
+    await ledger.hold(draft(user, 1), 500, 500)
+    halves = ledger.writer.submit(Void(draft(user, 2).changed(backend="\ud83d")))
+    billed = await ledger.settle(draft(user, 1), 300)
+    with pytest.raises(BillingUnavailable):
+        await halves
+    assert billed is not None and billed.charged == 300
+    assert ledger.writer.healthy and "can never be written" in caplog.text
     await clean(store)
 
 
