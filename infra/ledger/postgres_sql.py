@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-from infra.ledger.books import OPEN, Account, AuditRow, EntryRow, RequestRow, columns
+from infra.ledger.books import OPEN, Account, AuditRow, EntryRow, RequestRow, State, columns
 
 _FIXED = ("instance", "user_id", "key_id", "endpoint", "model", "created_us")
 """Of a request, beside its id, from its first row to its last."""
@@ -28,7 +28,7 @@ class Moved:
 
 
 _MONEY = ("balance", "held", "seq")
-_STATES = ", ".join(f"'{state}'" for state in OPEN)
+_ENDED = ", ".join(f"'{state}'" for state in get_args(State) if state not in OPEN)
 
 
 def _rows(row_type: type[Any], number: int, name: str = "given") -> str:
@@ -86,6 +86,9 @@ def at_once(accounts: bool, fresh: bool, open: bool, entries: bool, durable: boo
     A statement whose client has gone may still wait for its locks, and run long after another try of the same batch.
     So a request that is there already breaks it (INSERT knows it, whatever its snapshot shows), and one that has gone
     on or ended since leaves it without effect.
+
+    Open requests are found one by one by their id, whatever a plan was made for: joined, and asked for by the states of
+    the index of open requests, all that is open would be read, or, planned while few requests are there, all of them.
     """
     looks, true, writes = [], [], []
     numbers = count(1)
@@ -106,15 +109,16 @@ def at_once(accounts: bool, fresh: bool, open: bool, entries: bool, durable: boo
     if open:
         looks.append(
             f"ours AS MATERIALIZED (SELECT * FROM {_rows(RequestRow, next(numbers))}),"
-            " open AS MATERIALIZED (SELECT requests.id FROM requests JOIN ours"
-            f" ON requests.id = ours.id AND requests.state IN ({_STATES})"
-            " AND requests.held = ours.held AND requests.progress <= ours.progress"
-            " ORDER BY requests.id FOR UPDATE OF requests)"
+            " open AS MATERIALIZED (SELECT 1 FROM (SELECT id, held, progress FROM ours ORDER BY id) AS sorted,"
+            " LATERAL (SELECT 1 FROM requests WHERE requests.id = sorted.id"
+            f" AND requests.state NOT IN ({_ENDED})"
+            " AND requests.held = sorted.held AND requests.progress <= sorted.progress FOR UPDATE) AS found)"
         )
         true.append("(SELECT count(*) FROM open) = (SELECT count(*) FROM ours)")
+        names = ", ".join(columns(RequestRow))
         writes.append(
-            f"saved_open AS ({_update('requests', _CHANGING, 'ours')} FROM ours"
-            " WHERE requests.id = ours.id AND (SELECT yes FROM so))"
+            f"saved_open AS (INSERT INTO requests ({names}) SELECT {names} FROM ours WHERE (SELECT yes FROM so)"
+            f" ON CONFLICT (id) DO {_update('', _CHANGING, 'excluded')})"
         )
     if entries:
         writes.append(f"saved_entries AS ({_insert('entries', EntryRow, next(numbers))} WHERE (SELECT yes FROM so))")

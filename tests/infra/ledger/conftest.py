@@ -7,6 +7,9 @@ import pytest
 from infra.config.urls import database_url
 from infra.ledger.ledger import Ledger
 from infra.store.database import Store
+from tests.infra.ledger.told import postgres_store, vaults
+
+__all__ = ["ledger", "postgres_store", "store", "vaults"]
 
 
 @pytest.fixture
