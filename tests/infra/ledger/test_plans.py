@@ -37,6 +37,10 @@ async def test_open_requests_are_found_by_their_ids_whatever_a_plan_was_made_for
     assert "Conflict Arbiter Indexes: requests_pkey" in plan
 
 
+async def test_no_machine_code_is_made_for_a_statement_that_reads_a_few_rows(vaults: tuple[Told, Told]) -> None:
+    assert [await vault.connected.fetchval("SHOW jit") for vault in vaults] == ["off", "off"]
+
+
 @pytest.mark.parametrize("level", ["repeatable read", "serializable"])
 async def test_whoever_waits_for_an_account_is_served_whatever_the_databases_isolation(
     vaults: tuple[Told, Told], store: Store, postgres_url: str, level: str
