@@ -70,6 +70,19 @@ async def test_filters_stand_in_the_address_and_come_back_with_it(house: Whole) 
     await house.browser.until(f"{DAY_ONE} === 1")
 
 
+async def test_a_filter_by_somebody_who_is_not_there_finds_nothing_and_says_so(house: Whole) -> None:
+    for filters, words in (("user=ad", "No user named ad"), ("key=zzz", "No key with the id zzz.")):
+        await house.open(f"/requests?{filters}")
+        await house.browser.see(words)
+        assert "could not be loaded" not in await house.browser.text()
+        assert not await house.browser.run("document.querySelector('main.room').classList.contains('stale')")
+    await house.open("/users?q=nobody-at-all")
+    await house.browser.see("No user's name has nobody-at-all in it.")
+    await house.open("/requests?error=nothing-like-it")
+    await house.browser.click("Clear filters")  # also of those that stand under More filters
+    await house.browser.until(f"{DAY_ONE} > 0")
+
+
 async def test_a_time_of_the_viewers_zone_filters(house: Whole) -> None:
     await house.open("/requests?since=own&from=2020-01-01T00:00&to=2020-01-02T00:00")
     await house.browser.see("No request matches.")

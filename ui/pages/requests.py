@@ -8,6 +8,7 @@ from nicegui import ui
 
 from .. import show
 from ..desk import Desk
+from ..house import Refused
 from ..parts.card import card
 from ..parts.dialog import button
 from ..parts.filters import Filters
@@ -112,9 +113,14 @@ class _Requests:
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         filters: dict[str, Any] = await self._asked()
         name = ("requests", cursor, limit, *sorted(filters.items()))
-        return await self._desk.shared(
-            name, lambda api: api.requests(limit=limit, cursor=cursor, **filters), SHARED_SECONDS
-        )
+        try:
+            return await self._desk.shared(
+                name, lambda api: api.requests(limit=limit, cursor=cursor, **filters), SHARED_SECONDS
+            )
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return {"data": [], "next": None, "empty": _sentence(str(refused))}  # no such user or key: nothing matches
 
     def _shape(self, row: Row) -> Row:
         status, running = row["status"], row["state"] in ("HELD", "STREAMING")
@@ -139,6 +145,10 @@ class _Requests:
 
     async def _export(self) -> None:
         await export_dialog(self._desk, await self._asked(), self._filters.active)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].removesuffix('.')}."
 
 
 def _short(row: Row) -> str:

@@ -55,7 +55,8 @@ class _Users:
 
     async def _ask(self, cursor: str | None, limit: int) -> Row:
         wanted = self._filters.set.get("q")
-        return await self._desk.ask(lambda api: api.users(q=wanted, limit=limit, cursor=cursor, sort=self._order))
+        found = await self._desk.ask(lambda api: api.users(q=wanted, limit=limit, cursor=cursor, sort=self._order))
+        return {**found, "empty": f"No user's name has {wanted} in it."} if wanted else found
 
     async def _sort(self, by: str) -> None:
         """The largest, newest or first of a column on top; the other way round at the next click."""

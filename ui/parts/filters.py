@@ -58,7 +58,7 @@ class Filters:
     def clear_button(self) -> None:
         """Takes all out; there while something is set."""
         self._clear = button("Clear filters", self.clear)
-        self._clear.set_visibility(self.active)
+        self._offer_clearing()
 
     @property
     def active(self) -> bool:
@@ -81,6 +81,7 @@ class Filters:
 
     def _first(self, name: str) -> str:
         self.values[name] = self._desk.query.get(name, "")
+        self._offer_clearing()
         return self.values[name]
 
     async def _set(self, name: str, event: events.ValueChangeEventArguments[str | None]) -> None:
@@ -92,6 +93,9 @@ class Filters:
 
     async def _said(self) -> None:
         self._desk.remember(self.values)
+        self._offer_clearing()
+        await self._changed()
+
+    def _offer_clearing(self) -> None:
         if self._clear is not None:
             self._clear.set_visibility(self.active)
-        await self._changed()

@@ -44,7 +44,8 @@ class Column:
 
 
 class Listing:
-    """`ask(cursor, limit)` answers {"data", "next"}; `shape` makes a row of what it lists, with an `id`."""
+    """`ask(cursor, limit)` answers {"data", "next"}, and as "empty" a sentence where it knows why there is nothing;
+    `shape` makes a row of what it lists, with an `id`."""
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class Listing:
         self._next = found.get("next")
         if rows != self._table.rows:
             self._table.rows = rows
-        self.words.ready(bool(rows))
+        self.words.ready(bool(rows), str(found.get("empty") or ""))
         self._table.set_visibility(bool(rows))
         first = PAGE_ROWS * (len(self._cursors) - 1) + 1
         self._place.set_text(f"{show.count(first)}–{show.count(first + len(rows) - 1)}")
