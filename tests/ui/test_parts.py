@@ -32,6 +32,10 @@ def test_what_came_and_what_went_are_told_as_such() -> None:
     assert in_a_line(None, {"name": "x", "id": "1"}) == "name: x"
     assert in_a_line({"name": "x"}, None) == "name: x gone"
     assert in_a_line(None, None) == ""
+    price = {"kind": "price", "subject": "tiny", "text": "output 1 → 2", "users": 3}
+    gone = {"kind": "endpoint", "subject": "old", "text": "removed"}
+    assert in_a_line(None, [price, gone]) == "price tiny: output 1 → 2, endpoint old: removed, and 1 more"
+    assert differences(None, [price])[1] == ("price tiny.users", "–", "3")
     assert differences(None, [{"kind": "price", "text": "+1 %"}]) == [("1.kind", "–", "price"), ("1.text", "–", "+1 %")]
 
 

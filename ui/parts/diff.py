@@ -12,6 +12,8 @@ from .dialog import Moment
 ABSENT = "–"
 _SELF_EVIDENT = frozenset({"id", "key_prefix", "created_at", "expires_at", "price_version", "username", "user_id"})
 """Left out of the line: it stands beside it, or says nothing there."""
+_CHANGE = frozenset({"kind", "subject", "text"})
+"""What a change of gateway.yaml has: the text is read under its subject, and what else it has after all texts."""
 Difference = tuple[str, str, str]
 """(path of the field, before, after), as text."""
 
@@ -56,11 +58,20 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, each in value.items():
             yield from _flat(each, f"{path}.{name}" if path else str(name))
+    elif _is_list(value) and value and all(map(_is_change, value)):
+        heads = [(f"{each['kind']} {each['subject']}", each) for each in value]
+        yield from ((head, _text(each["text"])) for head, each in heads)
+        for head, each in heads:
+            yield from _flat({name: more for name, more in each.items() if name not in _CHANGE}, head)
     elif _is_list(value) and any(isinstance(each, Mapping) or _is_list(each) for each in value):
         for place, each in enumerate(value, 1):
             yield from _flat(each, f"{path} {place}".strip())
     elif value is not None:
         yield path, _text(value)
+
+
+def _is_change(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.keys() >= _CHANGE
 
 
 def _is_list(value: Any) -> bool:
