@@ -77,7 +77,11 @@ class Place:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A tail for a message: `; did you mean "slots"?`, or the list of what is known where it is short."""
     names = sorted(known)
-    close = get_close_matches(word, names, n=1, cutoff=0.6)
-    if close:
-        return f'; did you mean "{close[0]}"?'
-    return f" (there is: {', '.join(names)})" if 0 < len(names) <= 12 else ""
+    listed = f" (there is: {', '.join(names)})" if 0 < len(names) <= 12 else ""
+    return nearest(word, names) or listed
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The same tail where the message names what is known itself: empty where nothing is near."""
+    close = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return f'; did you mean "{close[0]}"?' if close else ""

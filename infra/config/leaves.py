@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra import units
-from infra.config.faults import Place, did_you_mean
+from infra.config.faults import Place, nearest
 from infra.config.hours import EXAMPLE, PATTERN, Hours, hours
 from infra.config.kinds import Leaf
 from infra.config.nodes import Scalar, kind, show
@@ -42,7 +42,7 @@ def choice(*words: str) -> Leaf:
 
     def convert(value: Scalar, _place: Place) -> str:
         if value.text not in words:
-            raise ValueError(f"{show(value)} is not one of {', '.join(words)}{did_you_mean(value.text, words)}")
+            raise ValueError(f"{show(value)} is not one of {', '.join(words)}{nearest(value.text, words)}")
         return value.text
 
     return Leaf(" or ".join(words), convert, {"enum": list(words)})
