@@ -143,6 +143,8 @@ class OwnPostgres:
         self._connection = await self._store.connect_postgres()
         if self.keeps_statements:
             await self._connection.execute(BY_INDEX)
+        if await self._connection.fetchval("SHOW synchronous_commit") == "off":  # the database's default, not ours
+            await self._connection.execute("SET synchronous_commit = on")
 
     @property
     def connected(self) -> "asyncpg.Connection":

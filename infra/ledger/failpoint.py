@@ -19,8 +19,9 @@ NAMES = (
     "after-spool",
     "before-spool-removal",
 )
-"""Rows written but not committed; committed but not told; the same for the writer's two kinds of answers; spool written
-but not synced; synced but not told; everything posted but the file still there."""
+"""Rows written but not committed (a batch that is one statement: not sent); committed but not told; the same for the
+writer's two kinds of answers; spool written but not synced; synced but not told; everything posted but the file still
+there."""
 
 
 class _Fuse:

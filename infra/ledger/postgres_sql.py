@@ -1,6 +1,6 @@
 """The statements of the money tables in PostgreSQL. Rows go there as one JSON array of objects per table."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -31,33 +31,43 @@ _MONEY = ("balance", "held", "seq")
 _ENDED = ", ".join(f"'{state}'" for state in get_args(State) if state not in OPEN)
 
 
-def _rows(row_type: type[Any], number: int, name: str = "given") -> str:
-    """A parameter as the rows that it holds."""
+def _kinds(row_type: type[Any]) -> dict[str, str]:
     hints = get_type_hints(row_type)
-    kinds = (
-        "boolean" if (hint := hints[name]) is bool else "bigint" if "int" in str(hint) else "text" for name in hints
-    )
-    of = ", ".join(f"{name} {kind}" for name, kind in zip(hints, kinds, strict=True))
-    return f"json_to_recordset(${number}::json) AS {name}({of})"
+    return {
+        name: "boolean" if hint is bool else "bigint" if "int" in str(hint) else "text" for name, hint in hints.items()
+    }
 
 
-def _insert(table: str, row_type: type[Any], number: int = 1) -> str:
+def _rows(row_type: type[Any], number: int) -> str:
+    """A parameter as the rows that it holds."""
+    kinds = ", ".join(f"{name} {kind}" for name, kind in _kinds(row_type).items())
+    return f"json_to_recordset(${number}::json) AS given({kinds})"
+
+
+def _row(row_type: type[Any], numbers: Iterator[int]) -> str:
+    """The next parameters as the one row that they are."""
+    kinds = _kinds(row_type)
+    values = ", ".join(f"${next(numbers)}::{kind}" for kind in kinds.values())
+    return f"(VALUES ({values})) AS given({', '.join(kinds)})"
+
+
+def _insert(table: str, row_type: type[Any], source: str) -> str:
     names = ", ".join(columns(row_type))
-    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_rows(row_type, number)}"
+    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {source}"
 
 
 def _update(table: str, names: Iterable[str], source: str) -> str:
     return f"UPDATE {table} SET {', '.join(f'{name} = {source}.{name}' for name in names)}"
 
 
-INSERT_ACCOUNTS = _insert("users", Account)
-INSERT_AUDITS = _insert("audit_events", AuditRow)
+INSERT_ACCOUNTS = _insert("users", Account, _rows(Account, 1))
+INSERT_AUDITS = _insert("audit_events", AuditRow, _rows(AuditRow, 1))
 SELECT_ENTRIES = f"SELECT {', '.join(columns(EntryRow))} FROM entries WHERE id = ANY($1::text[])"
 SAVE = (
     f"WITH accounts AS ({_update('users', _MONEY, 'given')} FROM {_rows(Account, 1)} WHERE users.id = given.id),"
-    f" saved AS ({_insert('requests', RequestRow, 2)} ON CONFLICT (id) DO"
+    f" saved AS ({_insert('requests', RequestRow, _rows(RequestRow, 2))} ON CONFLICT (id) DO"
     f" {_update('', _CHANGING, 'excluded')} RETURNING xmax = 0 AS fresh),"
-    f" entries AS ({_insert('entries', EntryRow, 3)})"
+    f" entries AS ({_insert('entries', EntryRow, _rows(EntryRow, 3))})"
     " SELECT count(*) FROM saved WHERE fresh"
 )
 """What a batch writes whose rows are locked: accounts, requests, entries; how many requests were not there before."""
@@ -75,53 +85,75 @@ SAVE_LEASE = (
 
 
 @cache
-def at_once(accounts: bool, fresh: bool, open: bool, entries: bool, durable: bool) -> str:
+def at_once(accounts: bool, fresh: bool, open: bool, entries: bool, durable: bool, single: bool) -> str:
     """A whole batch as one statement, its own transaction: it looks under locks whether all is as the batch was decided
     on, writes where it is, and tells whether it was.
 
     Parameters, of the parts that it has: accounts, as they shall be and as they were (`Moved`); requests that are not
-    there; open requests as they shall be; entries. Locks are taken as everywhere: accounts before requests, each in the
-    order of ids.
+    there; open requests as they shall be; entries. Each part is one parameter, or, `single`, of one row, whose columns
+    are the parameters. Locks are taken as everywhere: accounts before requests, each in the order of ids.
 
     A statement whose client has gone may still wait for its locks, and run long after another try of the same batch.
     So a request that is there already breaks it (INSERT knows it, whatever its snapshot shows), and one that has gone
     on or ended since leaves it without effect.
-
-    Open requests are found one by one by their id, whatever a plan was made for: joined, and asked for by the states of
-    the index of open requests, all that is open would be read, or, planned while few requests are there, all of them.
     """
-    looks, true, writes = [], [], []
     numbers = count(1)
+
+    def given(row_type: type[Any]) -> str:
+        return _row(row_type, numbers) if single else _rows(row_type, next(numbers))
+
+    steps, true = [], ["true"]
     if accounts:
-        looks.append(
-            f"moved AS MATERIALIZED (SELECT * FROM {_rows(Moved, next(numbers))}),"
-            " accounts AS MATERIALIZED (SELECT users.id FROM users JOIN moved ON users.id = moved.id"
-            " AND users.balance = moved.was_balance AND users.held = moved.was_held AND users.seq = moved.was_seq"
-            " AND users.active = moved.was_active ORDER BY users.id FOR UPDATE OF users)"
-        )
+        steps.append(_look_at_accounts(given(Moved), single))
         true.append("(SELECT count(*) FROM accounts) = (SELECT count(*) FROM moved)")
-        writes.append(
-            f"saved_accounts AS ({_update('users', _MONEY, 'moved')} FROM moved"
-            " WHERE users.id = moved.id AND (SELECT yes FROM so))"
-        )
+    writes = [_SAVE_MOVED] if accounts else []
     if fresh:
-        writes.append(f"saved_fresh AS ({_insert('requests', RequestRow, next(numbers))} WHERE (SELECT yes FROM so))")
+        writes.append(f"fresh AS ({_insert('requests', RequestRow, given(RequestRow))} {_WHERE_SO})")
     if open:
-        looks.append(
-            f"ours AS MATERIALIZED (SELECT * FROM {_rows(RequestRow, next(numbers))}),"
-            " open AS MATERIALIZED (SELECT 1 FROM (SELECT id, held, progress FROM ours ORDER BY id) AS sorted,"
-            " LATERAL (SELECT 1 FROM requests WHERE requests.id = sorted.id"
-            f" AND requests.state NOT IN ({_ENDED})"
-            " AND requests.held = sorted.held AND requests.progress <= sorted.progress FOR UPDATE) AS found)"
-        )
+        steps.append(_look_at_open(given(RequestRow), single))
         true.append("(SELECT count(*) FROM open) = (SELECT count(*) FROM ours)")
-        names = ", ".join(columns(RequestRow))
-        writes.append(
-            f"saved_open AS (INSERT INTO requests ({names}) SELECT {names} FROM ours WHERE (SELECT yes FROM so)"
-            f" ON CONFLICT (id) DO {_update('', _CHANGING, 'excluded')})"
-        )
+        writes.append(_SAVE_ONE if single else _SAVE_OURS)
     if entries:
-        writes.append(f"saved_entries AS ({_insert('entries', EntryRow, next(numbers))} WHERE (SELECT yes FROM so))")
-    looks.append(f"so AS MATERIALIZED (SELECT {' AND '.join(true) or 'true'} AS yes)")
+        writes.append(f"new_entries AS ({_insert('entries', EntryRow, given(EntryRow))} {_WHERE_SO})")
+    steps.append(f"so AS MATERIALIZED (SELECT {' AND '.join(true)} AS yes)")
     later = "" if durable else ", set_config('synchronous_commit', 'off', true)"
-    return f"WITH {', '.join(looks + writes)} SELECT yes{later} FROM so"
+    return f"WITH {', '.join(steps + writes)} SELECT yes{later} FROM so"
+
+
+_WHERE_SO = "WHERE (SELECT yes FROM so)"
+_SAVE_MOVED = (
+    f"saved_accounts AS ({_update('users', _MONEY, 'moved')} FROM moved"
+    " WHERE users.id = moved.id AND (SELECT yes FROM so))"
+)
+_SAVE_ONE = (
+    f"saved_open AS ({_update('requests', _CHANGING, 'ours')} FROM ours"
+    " WHERE requests.id = ours.id AND (SELECT yes FROM so))"
+)
+_SAVE_OURS = (
+    f"saved_open AS ({_insert('requests', RequestRow, 'ours')} {_WHERE_SO}"
+    f" ON CONFLICT (id) DO {_update('', _CHANGING, 'excluded')})"
+)
+"""Open requests are found one by one by their id, whatever a plan was made for: joined, and asked for by the states of
+the index of open requests, all that is open would be read, or, planned while few requests are there, all of them."""
+
+
+def _kept(name: str, source: str, single: bool) -> str:
+    return f"{name} AS {'NOT ' if single else ''}MATERIALIZED (SELECT * FROM {source})"
+
+
+def _look_at_accounts(source: str, single: bool) -> str:
+    return (
+        f"{_kept('moved', source, single)},"
+        " accounts AS MATERIALIZED (SELECT users.id FROM users JOIN moved ON users.id = moved.id"
+        " AND users.balance = moved.was_balance AND users.held = moved.was_held AND users.seq = moved.was_seq"
+        " AND users.active = moved.was_active ORDER BY users.id FOR UPDATE OF users)"
+    )
+
+
+def _look_at_open(source: str, single: bool) -> str:
+    return (
+        f"{_kept('ours', source, single)},"
+        " open AS MATERIALIZED (SELECT 1 FROM (SELECT id, held, progress FROM ours ORDER BY id) AS sorted,"
+        f" LATERAL (SELECT 1 FROM requests WHERE requests.id = sorted.id AND requests.state NOT IN ({_ENDED})"
+        " AND requests.held = sorted.held AND requests.progress <= sorted.progress FOR UPDATE) AS found)"
+    )

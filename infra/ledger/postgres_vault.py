@@ -10,7 +10,7 @@ import msgspec
 
 from infra.ledger import batch, failpoint
 from infra.ledger import postgres_sql as sql
-from infra.ledger.books import Account, Books, EntryRow, RequestRow
+from infra.ledger.books import Account, Books, EntryRow, RequestRow, values
 from infra.ledger.connections import OwnPostgres
 from infra.ledger.operations import Operation, Refused, Renew, Result
 from infra.ledger.remembered import Remembered
@@ -62,9 +62,10 @@ class PostgresVault(OwnPostgres):
         requests = [books.requests[id] for id in sorted(books.touched_requests)]
         fresh = [row for row in requests if row.id not in known]
         open = [row for row in requests if row.id in known]
-        parts = (accounts, fresh, open, books.new_entries)
-        statement = sql.at_once(*map(bool, parts), durable=durable)
-        given = [_json(part) for part in parts if part]
+        parts: list[list[Any]] = [accounts, fresh, open, books.new_entries]
+        single = all(len(part) <= 1 for part in parts)
+        statement = sql.at_once(*map(bool, parts), durable=durable, single=single)
+        given = [_json(part) for part in parts if part] if not single else [v for part in parts for v in _row(part)]
         failpoint.reach("before-commit")
         try:
             so: bool = await self.connected.fetchval(statement, *given)
@@ -132,6 +133,10 @@ async def _save(
         await connection.execute(sql.INSERT_AUDITS, _json(books.audits))
     for lease in renewals:
         await connection.execute(sql.SAVE_LEASE, lease.instance, lease.url, lease.started_us, LEASE_SECONDS * 1_000_000)
+
+
+def _row(part: Sequence[Any]) -> Sequence[Any]:
+    return values(part[0]) if part else ()
 
 
 def _json(rows: Sequence[Any]) -> str:

@@ -210,3 +210,13 @@ async def test_two_processes_that_write_the_same_accounts_lose_nothing(
     (total,) = await store.rows("SELECT SUM(balance) AS balance FROM users")
     assert total["balance"] == 30_000 - charged
     await clean(store)
+
+
+async def test_a_bill_reaches_the_disk_where_the_databases_default_is_not_to_wait(
+    vaults: tuple[Told, Told], store: Store
+) -> None:
+    name = (await store.rows("SELECT current_database() AS name"))[0]["name"]
+    await store.run(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    mine, _ = vaults
+    await mine.open()
+    assert await mine.connected.fetchval("SHOW synchronous_commit") == "on"

@@ -1,6 +1,7 @@
 """How PostgreSQL finds and follows the rows of a batch, whatever is in the tables and however the database is set."""
 
 import asyncio
+import re
 
 import asyncpg
 import pytest
@@ -17,9 +18,10 @@ def store(postgres_store: Store) -> Store:
     return postgres_store
 
 
+@pytest.mark.parametrize("single", [True, False])
 @pytest.mark.parametrize("requests", [0, 3, 40, 200])
 async def test_open_requests_are_found_by_their_ids_whatever_a_plan_was_made_for(
-    vaults: tuple[Told, Told], store: Store, requests: int
+    vaults: tuple[Told, Told], store: Store, requests: int, single: bool
 ) -> None:
     """A plan is kept until the tables are analyzed again: one that reads all (open) requests would get slower with
     every one."""
@@ -29,12 +31,17 @@ async def test_open_requests_are_found_by_their_ids_whatever_a_plan_was_made_for
         await mine.of(*(hold(id, 1) for id in ids))
         await mine.of(*(settle(id, 1) for id in ids[1:]))
     await store.run("ANALYZE")
-    statement = sql.at_once(True, True, True, True, durable=True)
+    statement = sql.at_once(True, True, True, True, durable=True, single=single)
     await mine.connected.execute(f"PREPARE whole AS {statement}")
-    plan = [line[0].strip() for line in await mine.connected.fetch("EXPLAIN EXECUTE whole (NULL, NULL, NULL, NULL)")]
-    (found,) = (number for number, line in enumerate(plan) if "Scan" in line and "requests" in line)
-    assert plan[found].startswith("->  Index Scan using requests_pkey") and plan[found + 1].startswith("Index Cond")
-    assert "Conflict Arbiter Indexes: requests_pkey" in plan
+    nulls = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement))))
+    plan = [line[0].strip() for line in await mine.connected.fetch(f"EXPLAIN EXECUTE whole ({nulls})")]
+    found = [number for number, line in enumerate(plan) if "Scan" in line and "requests" in line]
+    assert len(found) == (2 if single else 1)
+    for number in found:
+        assert plan[number].startswith("->  Index Scan using requests_pkey") and plan[number + 1].startswith(
+            "Index Cond"
+        )
+    assert ("Conflict Arbiter Indexes: requests_pkey" in plan) is not single
 
 
 async def test_no_machine_code_is_made_for_a_statement_that_reads_a_few_rows(vaults: tuple[Told, Told]) -> None:
