@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from infra.journal import views
 from infra.journal.line import Line
+from infra.metering.price import Units
 from infra.runtime.replies import encode
 from infra.store.clock import SECOND_US
-from infra.units import show_money
+from infra.units import show_factor, show_money
 
 _COMMANDS = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     *("id", "created_at", "finished_at", "username", "key_name", "model", "endpoint", "backend", "stream", "state"),
     *("status", "basis", "input_tokens", "output_tokens", "charged", "refunded", "first_byte_ms", "duration_ms"),
-    *("error_code", "error"),
+    *("error_code", "error", "cached_tokens", "reasoning_tokens", "images", "seconds", "characters"),
+    *("price_id", "tier", "price_factor", "shortfall"),
 )
 
 
@@ -61,13 +65,23 @@ def _cell(value: Any) -> Any:
 def _row(line: Line) -> list[Any]:
     """In the order of _COLUMNS."""
     first, last = line.first_byte_us, line.finished_us
+    units = Units(**msgspec.json.decode(line.units_json))
     return [
         *(line.id, moment(line.created_us), moment(last), line.username, line.key_name, line.model, line.endpoint),
-        *(line.backend, line.stream, line.state, line.status, line.basis, line.input_tokens, line.output_tokens),
+        *(
+            line.backend,
+            str(line.stream).lower(),
+            line.state,
+            line.status,
+            line.basis,
+            line.input_tokens,
+            line.output_tokens,
+        ),
         *(show_money(line.charged), show_money(line.refunded)),
         None if first is None else max(0, first - line.created_us) // 1_000,
         None if last is None else max(0, last - line.created_us) // 1_000,
-        *(line.error_code, line.error),
+        *(line.error_code, line.error, units.cached, units.reasoning, units.image, units.second, units.character),
+        *(line.price_id, line.tier, show_factor(line.price_factor_ppm), show_money(line.shortfall)),
     ]
 
 

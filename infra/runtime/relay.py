@@ -214,8 +214,10 @@ class Relay:
             # The backend has done its part: the next one need not wait until the bill is on the disk. After the bill
             # has been handed over, so that whoever is next finds the money that it frees.
             asyncio.get_running_loop().call_soon(self.sending.release)
-            await self._book(ending, error, bill)
+            row = await self._book(ending, error, bill)
             self._finish(error, bill)
+            # Whoever waits for the answer has it first.
+            asyncio.get_running_loop().call_soon(self.call.gateway.told.ended, self.call, row, self.billed)
         finally:
             # Whatever failed above, nobody may wait for ever for this request, and the slot is not lost.
             self._begin(GatewayError("Something went wrong in the gateway; it was noted."))
@@ -234,7 +236,8 @@ class Relay:
             log.exception("the bill of request %s is only what was counted on the way", self.call.id)
             return Bill(self.meter.so_far(), "partial") if self.meter.pieces else None
 
-    async def _book(self, ending: Ending, error: GatewayError | None, bill: Bill | None) -> None:
+    async def _book(self, ending: Ending, error: GatewayError | None, bill: Bill | None) -> RequestRow:
+        """The request as it is kept."""
         row = self.row.changed(
             status=CLIENT_LEFT if ending == "client_left" else error.status if error else 200,
             error_code=(error.code or error.type) if error else None,
@@ -254,7 +257,7 @@ class Relay:
             row.state, row.basis, row.units_json = "SETTLED", bill.basis, units_json(bill.units)
             row.input_tokens, row.output_tokens = bill.units.input, bill.units.output
             self.billed = await ledger.settle(row, self.bounds.cost(bill.units))
-        self.call.gateway.told.ended(self.call, row, self.billed)
+        return row
 
     def correct_limits(self, units: Units) -> None:
         """The token windows hold what was used instead of what was reserved."""

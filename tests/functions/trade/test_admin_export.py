@@ -42,6 +42,19 @@ async def test_a_csv_file_has_every_request_and_no_formula(owner: Owner) -> None
     assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
 
 
+async def test_a_csv_file_has_the_units_and_what_the_charge_goes_by(owner: Owner) -> None:
+    await filled(owner, 1)
+    await Request.filter(id="req_00000").update(
+        units_json='{"input": 9, "cached": 4, "output": 5, "reasoning": 2, "image": 1}', stream=True, tier="flex",
+        price_id="price_1", price_factor_ppm=500_000, shortfall=30,
+    )  # fmt: skip
+    (row,) = csv.DictReader(io.StringIO((await owner.ask("GET", "/admin/requests/export")).text, newline=""))
+    units = [row[name] for name in ("cached_tokens", "reasoning_tokens", "images", "seconds", "characters")]
+    assert units == ["4", "2", "1", "0", "0"]
+    assert (row["price_id"], row["tier"], row["price_factor"]) == ("price_1", "flex", "0.5")
+    assert (row["shortfall"], row["stream"]) == ("0.00000003", "true")
+
+
 async def test_json_lines_are_what_the_list_has(owner: Owner) -> None:
     await filled(owner, 300)
     text = (await owner.ask("GET", "/admin/requests/export?format=jsonl")).text
