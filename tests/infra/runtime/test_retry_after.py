@@ -96,7 +96,10 @@ async def test_a_backend_that_has_become_slow_is_not_taken_for_what_it_was(tmp_p
             assert (await gate.post(PATH, key, CHAT)).status_code == 200
         backend.script(pieces=1, first_delay=1.5)
         inside = [asyncio.create_task(gate.post(PATH, key, CHAT)) for _ in range(10)]
-        await asyncio.sleep(1.1)
+        async with asyncio.timeout(5):
+            while backend.running < 2:
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(1.1)  # the two have run for so long
         refused = await gate.post(PATH, key, CHAT)
         assert refused.status_code == 503
         assert 5 <= int(refused.headers["retry-after"]) <= 8, "nine places in two slots, a second each at least"
