@@ -176,25 +176,6 @@ async def test_limits_that_are_none_are_told_and_nothing_typed_is_lost(house: Wh
     assert (await house.gateway.user("eve")).weight == 3
 
 
-async def test_a_new_user_that_is_refused_stays_to_be_mended(house: Whole) -> None:
-    await house.admin.add_user("grace", "1.00")
-    await house.open("/users")
-    await house.browser.click("New user")
-    await house.browser.type("Name", "grace")
-    await house.browser.type("First balance", "12.34")
-    await house.browser.click("Continue")
-    await house.browser.click("Create")
-    await house.browser.see("A user of that name exists already.")
-    typed = "[...document.querySelectorAll('.q-dialog .form input')].map(found => found.value)"
-    assert await house.browser.run(typed) == ["grace", "12.34"]
-    await house.browser.type("Name", "grace.hopper")
-    await house.browser.click("Continue")
-    await house.browser.see("grace.hopper begins with $12.34.")
-    await house.browser.click("Create")
-    await house.browser.see("Create key")
-    assert (await house.gateway.user("grace.hopper")).balance == 12_340_000_000
-
-
 async def test_a_user_that_is_none_is_told(house: Whole) -> None:
     await house.open("/users/nobody")
     await house.browser.see("There is no such user.")

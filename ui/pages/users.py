@@ -5,16 +5,14 @@ from urllib.parse import quote
 
 from nicegui import ui
 
-from infra.client import AdminClient
 from infra.units import money as read_money
 
 from .. import show
 from ..desk import Desk
 from ..parts.card import card
-from ..parts.dialog import button, confirmed
-from ..parts.field import amount_field, amount_of
+from ..parts.dialog import actions, button, confirmed, opened, settled
+from ..parts.field import amount_field, amount_of, field, on_enter, submit_if
 from ..parts.filters import Filters
-from ..parts.form import Form
 from ..parts.listing import Column, Listing, Row
 from .key_form import mint
 
@@ -89,28 +87,26 @@ class _Users:
         ui.navigate.to(user_path(row["id"]))
 
     async def _create(self) -> None:
-        currency, form = self._desk.house.currency, Form(self._desk, "New user")
-        with form.fields():
-            name = form.text("Name", needed="Type a name.")
+        currency = self._desk.house.currency
+        once = secrets.token_urlsafe(16)
+        with opened("New user") as dialog:
+            name = field("Name", "", needed="Type a name.")
             amount = amount_field(f"First balance in {currency}", "0", zero=True)
-        once: dict[tuple[str, str], str] = {}
-
-        def wanted() -> tuple[str, str]:
-            return str(name.value).strip(), amount_of(amount)
-
-        async def sure() -> bool:
-            who, balance = wanted()
-            begins = f"{who} begins with {show.money(read_money(balance), currency)}."
-            return await confirmed(f"Create {who}?", f"{begins} A key is made in the next step.", "Create")
-
-        async def add(api: AdminClient) -> Row:
-            key = once.setdefault(wanted(), secrets.token_urlsafe(16))
-            return await api.add_user(*wanted(), idempotency_key=key)
-
-        if await form.sent(add, "Continue", check=amount.validate, sure=sure) is not None:
-            who, _ = wanted()
-            ui.notify(f"{who} is there.", type="positive")
-            await mint(self._desk, who)
+            on_enter(dialog, name, amount)
+            with actions():
+                button("Cancel", lambda: dialog.submit(None))
+                button("Continue", lambda: submit_if(dialog, name, amount), "main")
+        if not await settled(dialog):
+            return
+        wanted, balance = str(name.value).strip(), amount_of(amount)
+        sentence = f"{wanted} begins with {show.money(read_money(balance), currency)}. A key is made in the next step."
+        if not await confirmed(f"Create {wanted}?", sentence, "Create"):
+            return
+        made = await self._desk.act(
+            lambda api: api.add_user(wanted, balance, idempotency_key=once), f"{wanted} is there."
+        )
+        if made is not None:
+            await mint(self._desk, wanted)
         await self._desk.attempt(self._list.load)
 
 

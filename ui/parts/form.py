@@ -1,7 +1,7 @@
 """A dialog that asks, sends, and stays open with the gateway's own words when it is refused: nothing typed is lost."""
 
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from nicegui import ui
@@ -41,22 +41,15 @@ class Form:
         return found
 
     async def sent(
-        self,
-        question: Question[T],
-        verb: str,
-        danger: bool = False,
-        check: Callable[[], bool] = lambda: True,
-        sure: Callable[[], Awaitable[bool]] | None = None,
+        self, question: Question[T], verb: str, danger: bool = False, check: Callable[[], bool] = lambda: True
     ) -> T | None:
         """Opens the dialog; the gateway's answer to `question`, or None when the viewer gave it up.
 
-        `check` looks at fields that the form did not make; `sure` asks a second time, over the form.
+        `check` looks at fields that the form did not make.
         """
 
         async def send() -> None:
             if [found for found in self._checked if not found.validate()] or not check():
-                return
-            if sure is not None and not await sure():
                 return
             go.disable()  # a second click sends nothing twice
             try:
