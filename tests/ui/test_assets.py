@@ -56,7 +56,7 @@ async def test_what_one_reader_left_in_the_middle_is_whole_for_the_next(shared_r
         writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\naccept-encoding: gzip\r\n\r\n".encode())
         await writer.drain()
         writer.transport.abort()
-    async with httpx.AsyncClient(base_url=shared_room.url, trust_env=False) as browser:
+    async with httpx.AsyncClient(base_url=shared_room.url, trust_env=False, timeout=30) as browser:
         assert (await browser.get(path)).content == file.read_bytes()
 
 

@@ -105,7 +105,8 @@ async def test_a_sign_in_never_leads_to_another_host(gateway: AdminStandIn, brow
 async def test_a_sign_in_posted_from_another_site_is_refused(gateway: AdminStandIn, browser: httpx.AsyncClient) -> None:
     answer = await browser.post("/sign-in", data={"key": ADMIN_KEY}, headers={"sec-fetch-site": "cross-site"})
     assert answer.status_code == 403
-    assert gateway.seen == []
+    # What a sign-in of another test has asked ahead may still come; a sign-in itself is a POST.
+    assert [seen for seen in gateway.seen if seen.method != "GET"] == []
 
 
 async def test_signing_out_ends_the_session_for_copies_of_the_cookie_too(
