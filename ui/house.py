@@ -58,7 +58,8 @@ class House:
         self._answers: dict[Hashable, tuple[float, Any]] = {}
         self._asking: dict[Hashable, asyncio.Lock] = {}
         self._changes = 0
-        self._ahead: list[asyncio.Task[None]] = []
+        self._ahead: dict[str, list[asyncio.Task[None]]] = {}
+        """What is asked ahead, by the session that it is asked for; a loop holds its tasks weakly."""
         self.exports = Exports()
         self.feed = Feed(self._any_client)
 
@@ -85,12 +86,14 @@ class House:
         """Forgets a session, its token and its connections."""
         self.sessions.close(session_id)
         for gone in [known for known in self._clients if self.sessions.find(known) is None]:
+            self._ask_no_more(gone)
             await self._clients.pop(gone).close()
 
     async def close(self) -> None:
         """Closes every connection to the gateway."""
         await self.feed.close()
-        for known in self._clients.values():
+        for session_id, known in self._clients.items():
+            self._ask_no_more(session_id)
             await known.close()
         self._clients.clear()
 
@@ -130,10 +133,11 @@ class House:
     def ask_ahead(self, session: Session, asked: Sequence[Asked]) -> None:
         """Begins with questions that a page will ask in a moment. What fails there is asked again, and told, by it."""
         client = self._clients[session.id]
-        self._ahead = [
-            asyncio.create_task(self._ahead_of(each, client))
-            for each in asked  # kept: a loop holds them weakly
-        ]
+        self._ahead[session.id] = [asyncio.create_task(self._ahead_of(each, client)) for each in asked]
+
+    def _ask_no_more(self, session_id: str) -> None:
+        for task in self._ahead.pop(session_id, ()):
+            task.cancel()
 
     async def _ahead_of(self, asked: Asked, client: AdminClient) -> None:
         with contextlib.suppress(ClientError):

@@ -1,4 +1,5 @@
-"""The statements of the money tables in PostgreSQL. Rows go there as one JSON array of objects per table."""
+"""The statements of the money tables in PostgreSQL. Rows go there as one JSON array of objects per table, a batch of
+one row each as its columns."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

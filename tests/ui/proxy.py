@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Self
 
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType, web
 
 DROPPED = ("host", "connection", "transfer-encoding", "content-encoding", "content-length", "upgrade", "keep-alive")
 
@@ -15,7 +15,8 @@ class Proxy:
         self._target, self._prefix = target, prefix
 
     async def __aenter__(self) -> Self:
-        self._session = ClientSession(auto_decompress=True)
+        # As nginx by default: a connection that is kept may be closed by the other side just when it is used again.
+        self._session = ClientSession(connector=TCPConnector(force_close=True), auto_decompress=True)
         app = web.Application()
         app.router.add_route("*", self._prefix + "/{path:.*}", self._pass)
         self._runner = web.AppRunner(app, shutdown_timeout=0.2)

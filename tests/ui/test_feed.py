@@ -129,3 +129,20 @@ async def test_what_fails_ahead_is_told_by_the_page_that_asks_again(standing: Ad
     standing.refuse = None
     assert (await house.shared(("overview", 7, False), lambda: asking.overview(7), 60))["period_days"] == 7
     await house.close()
+
+
+async def test_who_signs_out_before_what_was_asked_ahead_is_there_leaves_nothing_behind(
+    standing: AdminStandIn,
+) -> None:
+    house = House(standing.url)
+    first, second = await house.open_session(ADMIN_KEY), await house.open_session(ADMIN_KEY)
+    for session in (first, second):
+        house.ask_ahead(session, of_the_overview())
+    asked = [task for tasks in house._ahead.values() for task in tasks]
+    assert len(asked) == 2 * len(of_the_overview())
+    await house.close_session(first.id)
+    await asyncio.wait(asked)
+    assert all(task.cancelled() or task.exception() is None for task in asked)
+    assert list(house._ahead) == [second.id]
+    await house.close()
+    assert not house._ahead
