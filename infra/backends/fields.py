@@ -1,7 +1,7 @@
 """Which request fields go where: what each server takes, and what nobody but the owner may set.
 
 Sources: OpenAI's API reference; llama.cpp tools/server (README, server-schema); vLLM's protocol.py (sampling and extra
-parameters); Ollama's docs/api.md and openai compatibility page.
+parameters) up to 0.32; Ollama's docs/api.md and openai compatibility page.
 """
 
 
@@ -32,15 +32,22 @@ LLAMACPP = names(
     " reasoning_budget_tokens thinking_budget_tokens continue_final_message add_generation_prompt return_tokens"
 )
 VLLM = names(
-    f"{_LOCAL} length_penalty stop_token_ids include_stop_str_in_output min_tokens skip_special_tokens"
-    " spaces_between_special_tokens truncate_prompt_tokens truncation_side allowed_token_ids bad_words"
-    " add_generation_prompt continue_final_message add_special_tokens include_reasoning thinking_token_budget"
-    " structured_outputs guided_json guided_regex guided_choice guided_grammar return_tokens_as_token_ids"
-    " return_token_ids repetition_detection"
+    "top_k min_p repetition_penalty ignore_eos length_penalty stop_token_ids include_stop_str_in_output min_tokens"
+    " skip_special_tokens spaces_between_special_tokens allowed_token_ids bad_words add_special_tokens"
+    " thinking_token_budget structured_outputs guided_json guided_regex guided_choice guided_grammar"
+    " return_tokens_as_token_ids return_token_ids repetition_detection"
 )
-VLLM_EMBEDDING = names("truncate_prompt_tokens truncation_side add_special_tokens normalize")
+VLLM_CHAT = names("chat_template_kwargs add_generation_prompt continue_final_message include_reasoning")
+VLLM_EMBEDDING = names("truncate_prompt_tokens truncation_side add_special_tokens use_activation")
+HOSTED = names(
+    "functions function_call verbosity modalities audio prediction metadata store service_tier prompt_cache_key"
+    " prompt_cache_retention safety_identifier"
+)
+"""What OpenAI's own service does, and local servers leave unread without a word."""
 OLLAMA = names(f"{_LOCAL} repeat_last_n mirostat mirostat_tau mirostat_eta think")
 
+OURS = names("service_tier")
+"""What the gateway itself does: never said to be ignored."""
 STEERING = names(
     # the scheduler and its slots
     "priority id_slot slot_id request_id rid data_parallel_rank routed_dp_rank n_cache_reuse sse_ping_interval"

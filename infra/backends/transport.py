@@ -1,4 +1,4 @@
-"""httpx's transport interface over aiohttp's connections (docs/backends.md, httpx and aiohttp).
+"""httpx's transport interface over aiohttp's connections (docs/libraries.md, httpx and aiohttp).
 
 Every failure becomes the httpx exception that says how far the request got, which decides whether it may be sent again:
 

@@ -1,7 +1,7 @@
 """How often one address may be wrong.
 
 Only wrong attempts are counted and only they are refused: a right key from the same address, say an office behind one
-router, still passes. Per process, which is enough against guessing (docs/backends.md, aiolimiter).
+router, still passes. Per process, which is enough against guessing (docs/libraries.md, aiolimiter).
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for Hypercorn on llhttp (httptools), in the place of its own protocol on h11 (docs/backends.md, Hypercorn).
+"""HTTP/1.1 for Hypercorn on llhttp (httptools), in the place of its own protocol on h11 (docs/libraries.md, Hypercorn).
 
 h11 parses in Python, and between it and the app Hypercorn makes an object and waits a turn of the loop for every event;
 here a request is parsed in C, and what goes out together is written at once: head, body and end of a plain answer are

@@ -1,4 +1,4 @@
-"""The socket that the gateway listens on, and Hypercorn's settings for it (docs/backends.md, Hypercorn)."""
+"""The socket that the gateway listens on, and Hypercorn's settings for it (docs/libraries.md, Hypercorn)."""
 
 import asyncio
 import contextlib

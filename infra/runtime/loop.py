@@ -8,7 +8,7 @@ from typing import Any
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Runs to the end, on uvloop where there is one: on Python ≥ 3.12 Hypercorn drains on no other
-    (docs/backends.md, Hypercorn)."""
+    (docs/libraries.md, Hypercorn)."""
     factory = None
     if sys.platform != "win32":
         import uvloop

@@ -1,6 +1,6 @@
 """Several serving processes on one socket: started, watched, replaced when they die, drained together.
 
-Hypercorn's own supervisor cuts the streams of its other workers as soon as one ends (docs/backends.md, Hypercorn).
+Hypercorn's own supervisor cuts the streams of its other workers as soon as one ends (docs/libraries.md, Hypercorn).
 Here the parent
 binds, each child serves the inherited socket, and standard input is a child's life line: its end means that the parent
 is gone. On SQLite the parent holds the file's lock and the children inherit it, so that nobody else takes the file

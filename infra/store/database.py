@@ -22,7 +22,7 @@ COMMAND_SECONDS = 5.0
 
 
 class Store:
-    """One per process: Tortoise keeps its state globally (docs/backends.md, Tortoise)."""
+    """One per process: Tortoise keeps its state globally (docs/libraries.md, Tortoise)."""
 
     def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
@@ -90,7 +90,7 @@ class Store:
 
     async def write(self, work: Callable[[], Awaitable[T]]) -> T:
         """Runs catalogue writes one after the other, to their end even where the caller is cancelled meanwhile:
-        Tortoise's transactions do not survive a cancellation (docs/backends.md, Tortoise)."""
+        Tortoise's transactions do not survive a cancellation (docs/libraries.md, Tortoise)."""
         task = asyncio.ensure_future(self._in_lane(work))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)

@@ -1,6 +1,6 @@
 """Reads a SQLite file on connections of their own, so that a long list or sum keeps nobody from a short question.
 
-Tortoise has one connection and one lock per process there (docs/backends.md, Tortoise), on which the request path asks
+Tortoise has one connection and one lock per process there (docs/libraries.md, Tortoise), on which the request path asks
 for keys and balances too. In WAL mode a reader waits for nobody, and nobody for it.
 """
 

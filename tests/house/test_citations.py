@@ -12,7 +12,14 @@ import pytest
 from tests.house.tree import ROOMS, ROOT
 
 PAGES = {path.relative_to(ROOT).as_posix(): path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}
-INSIDE = ("docs/design.md", "docs/ledger.md", "docs/backends.md", "docs/routing.md", "docs/figures.md")
+INSIDE = (
+    "docs/design.md",
+    "docs/ledger.md",
+    "docs/backends.md",
+    "docs/libraries.md",
+    "docs/routing.md",
+    "docs/figures.md",
+)
 """Pages for whoever reads the code: cited there with a heading."""
 SUFFIXES = {".py", ".sql", ".md", ".yaml", ".toml", ".sh", ".css"}
 CITED = re.compile(r"(?<![\w/.-])((?:docs/[\w-]+|[A-Z][A-Z_]+)\.md)(?:`?, (?=(\S.*)))?")

@@ -2,7 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -112,6 +112,18 @@ class Adapter(ABC):
         """The same for a body of known fields."""
         return None
 
+    async def count_all(self, given: Any, count: Callable[[str], Awaitable[int | None]]) -> int | None:
+        """Sum over the prompts of a field, of which some may be tokens already; None where one cannot be counted."""
+        total = 0
+        for prompt in prompts(given):
+            found = (
+                await count(prompt) if isinstance(prompt, str) else len(prompt) if isinstance(prompt, list) else None
+            )
+            if found is None:
+                return None
+            total += found
+        return total
+
     def context(self, upstream: str) -> int | None:
         """Tokens that a request to this model has, as far as is known."""
         return self.known.contexts.get(upstream) or self.known.context
@@ -125,6 +137,10 @@ class Adapter(ABC):
         if not self.cuts or not was_cut(ask, read, context):
             return None
         return read if context is None or context >= ask.prompt_estimate else context
+
+    def blame(self, status: int, body: Any, headers: Mapping[str, str], upstream: str | None) -> GatewayError:
+        """The error that the server's refusal becomes for the caller."""
+        return blame(status, body, headers)
 
     def warm(self, sent: Mapping[str, Any]) -> bool:
         """Whether a body as it is sent finds its model in the server's memory, as far as is known."""
@@ -148,7 +164,7 @@ class Adapter(ABC):
                 raise UnsupportedParameter(f"'{name}' cannot be set here.", param=name)
             elif name in known:
                 kept[name] = value
-            else:
+            elif name not in fields.OURS:
                 ignored.append(name)
         _check_template_kwargs(kept)
         _check_prompts(kept)
@@ -168,7 +184,7 @@ class Adapter(ABC):
         if found.status == 200:
             self.noticed(None)
             return Reply(found.body, repair, limits, self.framing)
-        error = await _refusal(found)
+        error = self.blame(*await _refusal(found), body.get("model"))
         self.noticed(error)
         raise error
 
@@ -214,6 +230,13 @@ class Adapter(ABC):
             raise BackendError("The connection to the backend broke before it answered.") from error
 
 
+def prompts(found: Any) -> list[Any]:
+    """A prompt field as a list of prompts: a text, texts, tokens, lists of tokens."""
+    if not isinstance(found, list) or (found and all(type(one) is int for one in found)):
+        return [found]
+    return found
+
+
 _JSON, _EVENTS = b"application/json", b"text/event-stream"
 _ALWAYS = ((b"content-type", _JSON), (b"user-agent", b"aethergate"), (b"accept-encoding", b"identity"))
 
@@ -226,8 +249,8 @@ def _gauge(page: str, name: str) -> int | None:
         return None
 
 
-async def _refusal(found: Answer) -> GatewayError:
-    """The error of an answer that is not a 200."""
+async def _refusal(found: Answer) -> tuple[int, Any, dict[str, str]]:
+    """Status, body and headers of an answer that is not a 200."""
     try:
         content = await found.body.aread()
         body = msgspec.json.decode(content) if len(content) < 2**20 else None
@@ -236,7 +259,7 @@ async def _refusal(found: Answer) -> GatewayError:
     finally:
         await found.body.aclose()
     headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in found.headers}
-    return blame(found.status, body, headers)
+    return found.status, body, headers
 
 
 def _check_template_kwargs(body: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from infra.backends import fields
-from infra.backends.adapters.base import Probe
+from infra.backends.adapters.base import Probe, prompts
 from infra.backends.adapters.openai import OpenAIAdapter
 from infra.backends.assemble import assembled
 from infra.backends.faults import blame, clean
@@ -45,7 +45,8 @@ class LlamaCppAdapter(OpenAIAdapter):
             found = await self._ask_json("/apply-template", wanted)
             prompt = found.get("prompt")
             return await self._count(prompt, special=True) if isinstance(prompt, str) else None
-        return await self._count_all(_prompts(body.get("prompt" if task == "completion" else "input")))
+        given = body.get("prompt" if task == "completion" else "input")
+        return await self.count_all(given, lambda text: self._count(text, special=True))
 
     async def probe(self) -> Probe:
         """/health, /v1/models, /props, /slots and /metrics: none of them waits for a slot."""
@@ -83,16 +84,6 @@ class LlamaCppAdapter(OpenAIAdapter):
         }
         contexts = {names[name]: size for name, size in probe.contexts.items()}
         return replace(probe, models=tuple(names.values()), contexts=contexts)
-
-    async def _count_all(self, prompts: list[Any]) -> int | None:
-        """Sum over prompts, of which some may be tokens already."""
-        total = 0
-        for prompt in prompts:
-            count = len(prompt) if isinstance(prompt, list) else await self._count(prompt, special=True)
-            if count is None:
-                return None
-            total += count
-        return total
 
     async def _count(self, text: str, *, special: bool) -> int | None:
         """Tokens of a text; `special` as in a prompt: with BOS where the model has one, control tokens parsed."""
@@ -181,7 +172,7 @@ class Gathered(Reply):
 
 
 def _several(task: Task, body: Mapping[str, Any]) -> bool:
-    return task != "embedding" and ((body.get("n") or 1) != 1 or len(_prompts(body.get("prompt"))) > 1)
+    return task != "embedding" and ((body.get("n") or 1) != 1 or len(prompts(body.get("prompt"))) > 1)
 
 
 def _usage(sent: int, produced: int, cached: int) -> dict[str, Any]:
@@ -191,13 +182,6 @@ def _usage(sent: int, produced: int, cached: int) -> dict[str, Any]:
         "total_tokens": sent + produced,
         "prompt_tokens_details": {"cached_tokens": cached},
     }
-
-
-def _prompts(found: Any) -> list[Any]:
-    """A prompt field as a list of prompts: a text, texts, tokens, lists of tokens."""
-    if not isinstance(found, list) or (found and all(type(one) is int for one in found)):
-        return [found]
-    return found
 
 
 def _with_props(found: Probe, props: Any) -> Probe:

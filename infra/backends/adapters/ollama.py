@@ -18,10 +18,7 @@ from infra.errors import ContextTooLong, GatewayError
 from infra.metering.ask import Ask, Task
 from infra.metering.usage import tokens
 
-_UNKNOWN = fields.names(
-    "logit_bias user parallel_tool_calls functions function_call verbosity modalities audio prediction metadata store"
-    " service_tier prompt_cache_key prompt_cache_retention safety_identifier echo ignore_eos chat_template_kwargs"
-)
+_UNKNOWN = fields.HOSTED | fields.names("logit_bias user parallel_tool_calls echo ignore_eos chat_template_kwargs")
 """OpenAI's and others' fields that Ollama has no counterpart for: dropped and named."""
 
 SHOWN_AT_ONCE = 20

@@ -1,89 +1,171 @@
-"""The `vllm` adapter against the routes that vLLM documents: /health, /v1/models, /tokenize."""
+"""The `vllm` adapter against what vLLM 0.32 answers (tests/standins/vllm.py; a real one: stories/test_vllm.py)."""
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from infra.backends.adapters import make
 from infra.backends.adapters.base import Adapter
 from infra.config.objects import Backend
-from infra.errors import ContextTooLong
-from tests.infra.backends.talk import HELLO, whole
-
-NAME = "Qwen/Qwen2.5-3B-Instruct"
-
-
-class Vllm:
-    """What the adapter asks of a vLLM server."""
-
-    healthy = True
-
-    def __init__(self) -> None:
-        self.tokenized: list[dict[str, Any]] = []
-
-    async def health(self, _: web.Request) -> web.Response:
-        return web.Response(status=200 if self.healthy else 503)
-
-    async def models(self, _: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": NAME, "object": "model", "max_model_len": 2048}]})
-
-    async def metrics(self, _: web.Request) -> web.Response:
-        page = '# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine="0"} 3.0\n'
-        page += 'vllm:num_requests_running{engine="1"} 1.0\nvllm:num_requests_waiting{engine="0"} 2.0\n'
-        return web.Response(text=page)
-
-    async def tokenize(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.tokenized.append(body)
-        words = str(body.get("prompt") or [m["content"] for m in body["messages"]]).split()
-        return web.json_response({"count": len(words), "max_model_len": 2048, "tokens": [1] * len(words)})
-
-    async def chat(self, _: web.Request) -> web.Response:
-        words = (
-            "This model's maximum context length is 2048 tokens. However, you requested 3000 tokens in the messages."
-        )
-        error = {"message": words, "type": "BadRequestError", "param": None, "code": 400}
-        return web.json_response({"object": "error", "error": error}, status=400)
+from infra.errors import BadRequest, ContextTooLong
+from tests.infra.backends.talk import HELLO, stream, text, usages, whole
+from tests.standins.vllm import NAME, VllmStandIn, refusal, validation
 
 
 @pytest.fixture
-async def vllm() -> AsyncIterator[tuple[Vllm, Adapter]]:
-    server, app = Vllm(), web.Application()
-    app.router.add_get("/health", server.health)
-    app.router.add_get("/v1/models", server.models)
-    app.router.add_get("/metrics", server.metrics)
-    app.router.add_post("/tokenize", server.tokenize)
-    app.router.add_post("/v1/chat/completions", server.chat)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    adapter = make(Backend("gpu", "vllm", f"http://127.0.0.1:{runner.addresses[0][1]}"))
-    yield server, adapter
-    await adapter.close()
-    await runner.cleanup()
+async def vllm() -> AsyncIterator[VllmStandIn]:
+    async with VllmStandIn() as found:
+        yield found
 
 
-async def test_a_probe_tells_models_and_their_context(vllm: tuple[Vllm, Adapter]) -> None:
-    server, adapter = vllm
-    found = await adapter.probe()
-    assert (found.up, found.models, found.context, found.contexts) == (True, (NAME,), 2048, {NAME: 2048})
+@pytest.fixture
+async def adapter(vllm: VllmStandIn) -> AsyncIterator[Adapter]:
+    found = make(Backend("gpu", "vllm", vllm.url))
+    found.known = await found.probe()
+    yield found
+    await found.close()
+
+
+async def test_a_probe_tells_models_and_their_context(vllm: VllmStandIn, adapter: Adapter) -> None:
+    found = adapter.known
+    assert (found.up, found.models, found.context, found.contexts) == (True, (NAME,), 256, {NAME: 256})
     assert (found.loaded, found.running, found.waiting) == ((NAME,), 4, 2)
-    server.healthy = False
+    vllm.healthy = False
     assert (await adapter.probe()).up is False
 
 
-async def test_tokens_are_counted_by_its_tokenizer(vllm: tuple[Vllm, Adapter]) -> None:
-    server, adapter = vllm
+async def test_tokens_are_counted_by_its_tokenizer(vllm: VllmStandIn, adapter: Adapter) -> None:
     assert await adapter.count_text(NAME, "a b c") == 3
-    assert server.tokenized[-1] == {"model": NAME, "prompt": "a b c", "add_special_tokens": False}
+    assert vllm.seen[-1][1] == {"model": NAME, "prompt": "a b c", "add_special_tokens": False}
     assert await adapter.count_prompt("chat", {"messages": HELLO, "temperature": 1}, NAME) == 2
-    assert server.tokenized[-1] == {"model": NAME, "messages": HELLO}
-    assert await adapter.count_prompt("completion", {"prompt": "a b"}, NAME) == 2
-    assert await adapter.count_prompt("completion", {"prompt": ["a", "b"]}, NAME) is None
+    assert vllm.seen[-1][1] == {"model": NAME, "messages": HELLO}
 
 
-async def test_its_words_for_a_long_prompt_are_understood(vllm: tuple[Vllm, Adapter]) -> None:
-    with pytest.raises(ContextTooLong, match="2048 tokens"):
-        await whole(vllm[1], "chat", messages=HELLO)
+@pytest.mark.parametrize(
+    ("task", "prompt", "tokens"),
+    [
+        ("completion", "a b", 2),
+        ("completion", ["a", "b c"], 3),
+        ("completion", [5, 6, 7], 3),
+        ("completion", [[5, 6], [7]], 3),
+        ("embedding", ["a b", "c"], 3),
+    ],
+)
+async def test_every_form_of_a_prompt_is_counted(adapter: Adapter, task: Any, prompt: Any, tokens: int) -> None:
+    field = "input" if task == "embedding" else "prompt"
+    assert await adapter.count_prompt(task, {field: prompt, "add_special_tokens": True}, NAME) == tokens
+
+
+async def test_what_changes_the_template_is_counted_with_it(vllm: VllmStandIn, adapter: Adapter) -> None:
+    shaped = {"messages": HELLO, "add_generation_prompt": False, "continue_final_message": True, "tools": [{}]}
+    await adapter.count_prompt("chat", {**shaped, "chat_template_kwargs": {"a": 1}, "reasoning_effort": "low"}, NAME)
+    template = {"a": 1, "enable_thinking": True, "reasoning_effort": "low"}
+    assert vllm.seen[-1][1] == {"model": NAME, **shaped, "chat_template_kwargs": template}
+    off = {"chat_template_kwargs": {"enable_thinking": True}, "reasoning_effort": "none"}
+    await adapter.count_prompt("chat", {"messages": HELLO, **off}, NAME)
+    assert vllm.seen[-1][1]["chat_template_kwargs"] == {"enable_thinking": True, "reasoning_effort": "none"}
+
+
+def test_no_more_is_asked_for_than_the_context(adapter: Adapter) -> None:
+    for limit in ("max_tokens", "max_completion_tokens"):
+        for asked, sent in ((4096, 256), (256, 256), (5, 5)):
+            assert adapter.prepare("chat", {"messages": HELLO, limit: asked}, NAME).body[limit] == sent
+
+
+@pytest.mark.parametrize("kind", ["json", "regex", "choice", "grammar"])
+def test_the_names_of_before_for_constraints_are_sent_as_todays(adapter: Adapter, kind: str) -> None:
+    found = adapter.prepare("completion", {"prompt": "x", f"guided_{kind}": "v"}, NAME)
+    assert found.body == {"model": NAME, "prompt": "x", "structured_outputs": {kind: "v"}}
+    assert found.ignored == ()
+
+
+def test_what_it_leaves_unread_is_named(adapter: Adapter) -> None:
+    unread = ("functions", "verbosity", "typical_p", "truncate_prompt_tokens", "truncation_side")
+    body = {"messages": HELLO, **dict.fromkeys(unread, 1), "service_tier": "default"}
+    found = adapter.prepare("chat", body, NAME)
+    assert found.ignored == unread
+    assert found.body == {"model": NAME, "messages": HELLO}
+    assert adapter.prepare("embedding", {"input": "x", "truncate_prompt_tokens": 9}, NAME).ignored == ()
+
+
+async def test_thoughts_are_called_as_elsewhere(adapter: Adapter) -> None:
+    message = (await whole(adapter, "chat", messages=HELLO))["choices"][0]["message"]
+    assert (message["reasoning_content"], message["content"]) == ("let us see", "'s reach PostgreSQL")
+    assert "reasoning" not in message
+
+
+@pytest.mark.parametrize("room", [True, False])
+async def test_thoughts_of_a_stream_too(vllm: VllmStandIn, adapter: Adapter, room: bool) -> None:
+    events = await stream(adapter, "chat", messages=HELLO, room=room)
+    deltas = [choice["delta"] for event in events for choice in event["choices"]]
+    assert "".join(delta.get("reasoning_content", "") for delta in deltas) == "let us"
+    assert not [delta for delta in deltas if "reasoning" in delta]
+    assert text(events) == "not can"
+    assert [usage["completion_tokens"] for usage in usages(events)] == [5]
+    assert vllm.seen[-1][1]["stream_options"] == {"include_usage": True}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "This model's maximum context length is 256 tokens. However, your prompt contains 300 input tokens, which"
+            " exceeds this limit even without any output tokens. (parameter=input_tokens, value=300)",
+            "This model's maximum context length is 256 tokens. However, your prompt contains 300 input tokens, which"
+            " exceeds this limit even without any output tokens.",
+        ),
+        (
+            "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)",
+            "This model's maximum context length is 256 tokens. However, your messages resulted in 256 tokens."
+            " Please reduce the length of the messages.",
+        ),
+        (
+            "max_tokens must be at least 1, got -44.",
+            "This model's maximum context length is 256 tokens. However, your messages resulted in 300 tokens."
+            " Please reduce the length of the messages.",
+        ),
+    ],
+)
+async def test_its_words_for_a_long_prompt_are_understood(
+    vllm: VllmStandIn, adapter: Adapter, said: str, told: str
+) -> None:
+    vllm.error = refusal(said, "input_tokens")
+    with pytest.raises(ContextTooLong) as caught:
+        await _ask(adapter)
+    assert caught.value.message == told
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "param"),
+    [
+        (
+            validation("reasoning_effort", "literal_error", "Input should be 'none' or 'low'", "zork"),
+            "Input should be 'none' or 'low'",
+            "reasoning_effort",
+        ),
+        (
+            validation("temperature", "float_parsing", "Input should be a valid number", "hot"),
+            "Input should be a valid number",
+            "temperature",
+        ),
+        (
+            refusal("temperature must be non-negative, got -1.0. (parameter=temperature, value=-1.0)", "temperature"),
+            "temperature must be non-negative, got -1.0.",
+            "temperature",
+        ),
+        (refusal("tiny is not a multimodal model"), "tiny is not a multimodal model", None),
+    ],
+)
+async def test_its_words_about_a_field_are_told_without_its_log(
+    vllm: VllmStandIn, adapter: Adapter, error: dict[str, Any], message: str, param: str | None
+) -> None:
+    vllm.error = error
+    with pytest.raises(BadRequest) as caught:
+        await _ask(adapter)
+    assert (caught.value.message, caught.value.param) == (message, param)
+
+
+async def _ask(adapter: Adapter) -> None:
+    prepared = adapter.prepare("chat", {"messages": HELLO}, NAME)
+    await adapter.ask("chat", prepared.body, False, "req_1")
