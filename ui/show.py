@@ -31,6 +31,20 @@ def headline(nano: int | None, currency: str) -> str:
     return _with_currency(f"{whole}.{fraction.rstrip('0').ljust(2, '0')}", currency, nano < 0)
 
 
+def compared(was: int, now: int, currency: str) -> tuple[str, str, str]:
+    """Two amounts and what lies between them, to so many decimals that the three add up as they are read."""
+    moved = now - was
+    places = min(9, max(2, 2 - (Decimal(abs(moved)) / NANO).adjusted())) if moved else 2 if was >= NANO else 9
+    unit = 10 ** (9 - places)
+    first, second = (round(Decimal(each) / unit) for each in (was, now))
+    shown = [_places(each, places, currency) for each in (first, second, second - first)]
+    return shown[0], shown[1], ("+" if second >= first else "") + shown[2]
+
+
+def _places(units: int, places: int, currency: str) -> str:
+    return _with_currency(f"{Decimal(abs(units)).scaleb(-places):,.{places}f}", currency, units < 0)
+
+
 def _with_currency(digits: str, currency: str, negative: bool) -> str:
     sign = "-" if negative else ""
     symbol = _SYMBOLS.get(currency)

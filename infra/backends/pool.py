@@ -35,7 +35,7 @@ class Pool:
         self._open = False
         self._drained: frozenset[str] = frozenset()
         self.noted: Callable[[str, str], None] = lambda _backend, _what: None
-        """Told what happened to a backend: up, down, failed, ejected, readmitted."""
+        """Told what happened to a backend: found up, up, down, failed, ejected, readmitted."""
         self.sharing: Sharing | None = None
         """Set before the start where other processes send to the same backends."""
 

@@ -225,8 +225,9 @@ class Station:
     def come_up(self) -> None:
         """Those who wait elsewhere for the same model may now be served here too."""
         was, self.up = self.up, True
+        if was is not True:
+            self.noted("found up" if was is None else "up")
         if was is False:
-            self.noted("up")
             self.returned(self)
 
     def go_down(self) -> None:

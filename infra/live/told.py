@@ -17,6 +17,9 @@ NOUNS = {"user": "user", "ledger": "user", "request": "user", "key": "key", "bac
 COUNTED = ("failed", "retried")
 """What happens to a backend so often that it is only counted; the request log has each of them."""
 
+FOUND_UP = "found up"
+"""By the first look at it, which changes nothing unless the diary has it down."""
+
 
 class Told:
     """One per gateway. With nobody watching, a request costs three additions here."""
@@ -49,6 +52,9 @@ class Told:
 
     def backend(self, name: str, what: str) -> None:
         """Something happened to a backend."""
+        if what == FOUND_UP:
+            self.diary.found_up(name)
+            return
         self._gateway.telemetry.backend_event(name, what)
         if what not in COUNTED:
             why = None if what in ("up", "readmitted", "draining", "resumed") else self._gateway.pool.why(name)

@@ -64,8 +64,8 @@ class AdminStandIn:
         self.port = port
         self.seen: list[Seen] = []
         self.refuse: tuple[int, str] | None = None
-        self.lists_take = 0.0
-        """Seconds."""
+        self.refuse_reads = True  # else changes alone
+        self.lists_take = 0.0  # seconds
         self.tokens: dict[str, float] = {}
         self.token_seconds = 8 * 3_600
         self.revenue_nano = 1_234_567_890
@@ -121,7 +121,7 @@ class AdminStandIn:
         body = await request.json() if request.can_read_body else None
         own = request.headers.get("idempotency-key")
         self.seen.append(Seen(request.method, request.path, dict(request.query), body, own))
-        if self.refuse:
+        if self.refuse and (self.refuse_reads or request.method != "GET"):
             return _error(*self.refuse)
         said = request.headers.get("x-admin-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
         if said != ADMIN_KEY and self.tokens.get(said, 0) < time.time():

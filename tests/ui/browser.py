@@ -210,11 +210,10 @@ class Browser:
 
 
 _FIND = """(() => {
-  const root = document.querySelector(%s), words = %s;
-  if (!root) return null;
+  const roots = [...document.querySelectorAll(%s)], words = %s;
   const seen = e => { const b = e.getBoundingClientRect(); return b.width && b.height ? b : null; };
   const says = e => (e.innerText || "").trim() === words || e.getAttribute("aria-label") === words;
-  const hit = [...root.querySelectorAll("*")].filter(e => says(e) && seen(e)).pop();
+  const hit = roots.flatMap(root => [...root.querySelectorAll("*")]).filter(e => says(e) && seen(e)).pop();
   if (!hit) return null;
   hit.scrollIntoView({block: "center", behavior: "instant"});
   const box = seen(hit);

@@ -151,7 +151,7 @@ async def test_a_price_is_changed_after_a_look_at_what_it_means(house: Whole) ->
     await owner.type("Output", "4.00")
     await owner.until("!document.querySelector('.form .actions button').disabled")
     await owner.see("in the last 30 days brought")
-    await owner.see(show.headline(meant["would_be_nano"], "USD"))
+    await owner.see(show.compared(charged, meant["would_be_nano"], "USD")[1])
     await owner.click("Set this price…")
     await owner.see("Output: $2.00 / 1M → $4.00 / 1M. New requests pay it from now on")
     await owner.click("Set the price")
@@ -190,7 +190,10 @@ async def test_a_backend_is_drained_and_taken_into_service_again(house: Whole) -
 
 async def test_a_model_tells_what_is_left_after_its_electricity(house: Whole) -> None:
     owner, hour = house.browser, 3_600 * 1_000_000
-    assert await Request.filter(state="SETTLED").exists()
+    key = (await house.admin.add_key(HOSTILE))["key"]
+    hello = {"model": "stand-in", "messages": [{"role": "user", "content": "one two"}]}
+    assert (await house.gateway.post("/v1/chat/completions", key, hello)).status_code == 200
+    await house.gateway.settled()
     for name in ("created_us", "held_us", "first_byte_us", "finished_us"):  # into an hour that is over, and summed up
         await Request.filter(state="SETTLED").update(**{name: F(name) - 2 * hour})
     await house.admin.rebuild_figures()

@@ -23,6 +23,19 @@ def test_a_headline_rounds_dollars_but_shows_fractions_of_a_cent() -> None:
     assert show.headline(-2_500 * NANO, "USD") == "-$2,500.00"
 
 
+def test_amounts_that_are_compared_add_up_as_they_are_read() -> None:
+    assert show.compared(1_012_400_000, 1_523_000_000, "USD") == ("$1.012", "$1.523", "+$0.511")
+    assert show.compared(12_345_678_900_000, 10_000_004_999_999, "USD") == ("$12,345.68", "$10,000.00", "-$2,345.68")
+    assert show.compared(10**9, 10**9 + 1_234, "EUR") == ("€1.00000000", "€1.00000123", "+€0.00000123")
+    assert show.compared(0, 5, "USD") == ("$0.000000000", "$0.000000005", "+$0.000000005")
+    assert show.compared(2 * NANO, 2 * NANO, "USD") == ("$2.00", "$2.00", "+$0.00")
+    for was, now in ((1_005_000_000, 1_516_000_000), (999_999_999, 1_000_500_001), (7, 12_345_678_901)):
+        first, second, moved = (
+            float(each.replace("$", "").replace(",", "")) for each in show.compared(was, now, "USD")
+        )
+        assert round(first + moved, 9) == second
+
+
 def test_large_numbers_are_shortened_only_from_a_million_on() -> None:
     assert show.compact(999_999) == "999,999"
     assert show.compact(1_234_567) == "1.23 M"

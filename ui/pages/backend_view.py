@@ -5,7 +5,8 @@ from nicegui import ui
 from .. import show
 from ..desk import Desk
 from ..house import Trouble
-from ..parts.dialog import Moment, actions, button, confirmed, facts, opened, settled
+from ..parts.dialog import Moment, actions, button, facts, opened, settled
+from ..parts.form import Sure, sure_of
 from ..parts.lights import state_of
 from ..parts.listing import Row
 
@@ -102,8 +103,10 @@ async def _drain(desk: Desk, row: Row) -> None:
         if on
         else f"{name} gets requests again from now on."
     )
-    if await confirmed(
-        f"Drain {name}?" if on else f"Take {name} into service?", words, "Drain" if on else "Take into service", on
-    ):
-        done = f"{name} is draining." if on else f"{name} is in service."
-        await desk.act(lambda api: api.drain_backend(name, on), done)
+    await sure_of(
+        desk,
+        f"Drain {name}?" if on else f"Take {name} into service?",
+        lambda api: api.drain_backend(name, on),
+        Sure(words, "Drain" if on else "Take into service", danger=on),
+        f"{name} is draining." if on else f"{name} is in service.",
+    )

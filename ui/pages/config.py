@@ -10,7 +10,8 @@ from .. import show
 from ..desk import Desk
 from ..house import Refused
 from ..parts.card import card
-from ..parts.dialog import button, confirmed
+from ..parts.dialog import button
+from ..parts.form import Sure, sure_of
 from ..parts.listing import Row
 
 SECTIONS = ("gateway", "backends", "models", "endpoints")
@@ -108,9 +109,9 @@ class _Config:
             f"{show.counted(len(self._changes), 'change')}{priced}. No request is dropped: running ones end by the old "
             "file and its prices, new ones begin by the new."
         )
-        if not await confirmed("Apply the file?", sentence, "Apply"):
-            return
-        found: Any = await self._desk.act(lambda api: api.apply(), "The file is in force.")
+        found: Any = await sure_of(
+            self._desk, "Apply the file?", lambda api: api.apply(), Sure(sentence, "Apply"), "The file is in force."
+        )
         if found is not None:
             await self._desk.attempt(self._refresh)
 

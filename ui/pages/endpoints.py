@@ -4,9 +4,9 @@ from nicegui import ui
 
 from .. import show
 from ..desk import Desk
-from ..house import Trouble
 from ..parts.card import card
-from ..parts.dialog import actions, button, confirmed, facts, opened, settled
+from ..parts.dialog import actions, button, facts, opened, settled
+from ..parts.form import Form, Sure
 from ..parts.listing import Column, Listing, Row
 
 COLUMNS = (
@@ -70,13 +70,9 @@ class _Endpoints:
             f"The files of {row['function']} are read anew, in every process. Running requests end by the old one; a "
             "function that serves goes on as it is where the new one cannot be loaded."
         )
-        if not await confirmed(f"Reload {row['name']}?", words, "Reload"):
-            return
-        try:
-            found = await self._desk.change(lambda api: api.reload_endpoint(str(row["name"])))
-        except Trouble as trouble:
-            ui.notify(str(trouble), type="negative", timeout=10_000, close_button="Close", multi_line=True)
-        else:
+        form, name = Form(self._desk, f"Reload {row['name']}?"), str(row["name"])
+        found = await form.confirmed(lambda api: api.reload_endpoint(name), Sure(words, "Reload"))
+        if found is not None:
             broken = found["state"] == "broken"
             said = (
                 f"{row['name']} still cannot be loaded: {found['error']}"

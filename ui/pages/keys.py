@@ -8,9 +8,9 @@ from nicegui import ui
 from .. import show
 from ..desk import Desk
 from ..parts.card import card
-from ..parts.dialog import Moment, actions, button, confirmed, facts, opened, settled, show_secret
+from ..parts.dialog import Moment, actions, button, facts, opened, settled, show_secret
 from ..parts.filters import Filters
-from ..parts.form import Form
+from ..parts.form import Form, Sure, sure_of
 from ..parts.listing import Column, Listing, Row
 from .key_form import KeyFields, mint
 
@@ -87,8 +87,13 @@ class _Keys:
 
     async def _revoke(self, row: Row) -> None:
         words = f"{_named(row)} is refused from now on. This cannot be undone."
-        if await confirmed("Revoke this key?", words, "Revoke", danger=True):
-            await self._desk.act(lambda api: api.revoke_key(row["id"]), "The key is revoked.")
+        await sure_of(
+            self._desk,
+            "Revoke this key?",
+            lambda api: api.revoke_key(row["id"]),
+            Sure(words, "Revoke", danger=True),
+            "The key is revoked.",
+        )
 
     async def _switch(self, row: Row) -> None:
         on = not row["active"]
@@ -96,10 +101,13 @@ class _Keys:
             f"{_named(row)} works again at once." if on else f"{_named(row)} is refused until you switch it on again."
         )
         verb = "Switch on" if on else "Switch off"
-        if await confirmed(f"{verb} this key?", words, verb, not on):
-            await self._desk.act(
-                lambda api: api.change_key(row["id"], active=on), f"The key is {'on' if on else 'off'}."
-            )
+        await sure_of(
+            self._desk,
+            f"{verb} this key?",
+            lambda api: api.change_key(row["id"], active=on),
+            Sure(words, verb, danger=not on),
+            f"The key is {'on' if on else 'off'}.",
+        )
 
     async def _change(self, row: Row) -> None:
         form = Form(self._desk, f"Change {row['key_prefix']}…")

@@ -7,8 +7,8 @@ from nicegui import ui
 from .. import show
 from ..desk import Desk
 from ..parts.card import card
-from ..parts.dialog import Moment, button, confirmed, facts
-from ..parts.form import Form
+from ..parts.dialog import Moment, button, facts
+from ..parts.form import Form, Sure, sure_of
 from ..parts.listing import Column, Listing, Row
 from ..parts.price import METERS, PriceChart, shown
 from .margins import Margins
@@ -169,9 +169,14 @@ class _Model:
             f"{self._name} is no longer sold. Its history stays." if own
             else f"{self._name} is gateway.yaml's again, at the file's price, for every request from now on."
         )  # fmt: skip
-        if await confirmed(f"Take {self._name} back?", words, "Take back", danger=own):
-            gone = await self._desk.act(lambda api: api.remove_model(self._name), "It is taken back.")
-            if gone is not None and own:
-                ui.navigate.to("/models")
-                return
+        gone = await sure_of(
+            self._desk,
+            f"Take {self._name} back?",
+            lambda api: api.remove_model(self._name),
+            Sure(words, "Take back", danger=own),
+            "It is taken back.",
+        )
+        if gone is not None and own:
+            ui.navigate.to("/models")
+            return
         await self._after()

@@ -7,7 +7,8 @@ from nicegui import ui
 from .. import show
 from ..desk import Desk
 from ..house import Refused, Trouble
-from ..parts.dialog import button, confirmed
+from ..parts.dialog import button
+from ..parts.form import Sure, sure_of
 from ..parts.listing import Row
 from ..parts.price import METERS, PriceFields, shown
 
@@ -75,9 +76,13 @@ class PriceChange:
             for meter, text in changes.items()
         ]
         sentence = f"{'. '.join(lines)}. New requests pay it from now on; running ones keep theirs. {self._words.text}"
-        if not await confirmed(f"Set the price of {self._model}?", sentence, "Set the price"):
-            return
-        await self._desk.act(lambda api: api.put_model(self._model, price=changes), "The new price is in force.")
+        await sure_of(
+            self._desk,
+            f"Set the price of {self._model}?",
+            lambda api: api.put_model(self._model, price=changes),
+            Sure(sentence, "Set the price"),
+            "The new price is in force.",
+        )
         await self._after()
 
 
@@ -89,11 +94,10 @@ def _meant(found: Row, currency: str) -> str:
     if not found["requests"]:
         return f"Nobody used it in the last {found['days']} days: there is nothing to compare with."
     was, would = found["charged_nano"], found["would_be_nano"]
-    moved = would - was
-    signed = ("+" if moved >= 0 else "") + show.headline(moved, currency)
-    share = f", {100 * moved / was:+.1f} %" if was else ""
+    first, second, moved = show.compared(was, would, currency)
+    share = f", {100 * (would - was) / was:+.1f} %" if was else ""
     asked = show.counted(found["requests"], "request")
     return (
-        f"{asked} in the last {found['days']} days brought {show.headline(was, currency)}; "
-        f"at this price they would have brought {show.headline(would, currency)} ({signed}{share})."
+        f"{asked} in the last {found['days']} days brought {first}; "
+        f"at this price they would have brought {second} ({moved}{share})."
     )

@@ -1,15 +1,16 @@
 """What the owner changes of a user: balance, access, weight and limits. Each asks a second time before it is done."""
 
-import secrets
 from collections.abc import Awaitable, Callable
 
+from nicegui import ui
+
+from infra.client import AdminClient
 from infra.units import money as read_money
 
 from .. import show
 from ..desk import Desk
-from ..parts.dialog import actions, button, confirmed, opened, settled
-from ..parts.field import amount_field, amount_of, field, on_enter, submit_if
-from ..parts.form import Form, said
+from ..parts.field import amount_of
+from ..parts.form import Form, Once, Sure, said, sure_of
 from ..parts.listing import Row
 
 Done = Callable[[], Awaitable[None]]
@@ -24,55 +25,60 @@ async def switch(desk: Desk, row: Row) -> None:
         else f"Every key of {name} is refused from now on. Requests that are running finish."
     )
     verb = "Enable" if on else "Disable"
-    if await confirmed(f"{verb} {name}?", words, verb, danger=not on, typed="" if on else name):
-        await desk.act(lambda api: api.change_user(row["id"], active=on), f"{verb}d.")
+    sure = Sure(words, verb, danger=not on, typed="" if on else name)
+    await sure_of(desk, f"{verb} {name}?", lambda api: api.change_user(row["id"], active=on), sure, f"{verb}d.")
 
 
 async def top_up(desk: Desk, row: Row) -> None:
     """Money comes in."""
-    name, currency, once = str(row["username"]), desk.house.currency, secrets.token_urlsafe(16)
-    with opened(f"Top up {name}") as dialog:
-        amount = amount_field(f"Amount in {currency}")
-        reason = field("Reason (for the ledger)", "")
-        on_enter(dialog, amount, reason)
-        with actions():
-            button("Cancel", lambda: dialog.submit(None))
-            button("Continue", lambda: submit_if(dialog, amount), "main")
-    if not await settled(dialog):
-        return
-    nano = read_money(amount_of(amount))
-    sentence = f"{show.money(nano, currency)} is added to {name}'s balance: {_becomes(row, nano, currency)}."
-    if await confirmed(f"Top up {name}?", sentence, f"Add {show.money(nano, currency)}"):
-        await desk.act(
-            lambda api: api.top_up(row["id"], amount_of(amount), reason=said(reason) or "", idempotency_key=once),
-            f"{show.money(nano, currency)} added.",
-        )
+    name, currency, once = str(row["username"]), desk.house.currency, Once()
+    form = Form(desk, f"Top up {name}")
+    with form.fields():
+        amount = form.amount(f"Amount in {currency}")
+        reason = form.text("Reason (for the ledger)")
+
+    def added() -> str:
+        return show.money(read_money(amount_of(amount)), currency)
+
+    def sure() -> Sure:
+        becomes = _becomes(row, read_money(amount_of(amount)), currency)
+        return Sure(f"{added()} is added to {name}'s balance: {becomes}.", f"Add {added()}")
+
+    async def add(api: AdminClient) -> Row:
+        wish = (amount_of(amount), said(reason) or "")
+        return await api.top_up(row["id"], wish[0], reason=wish[1], idempotency_key=once.key(*wish))
+
+    if await form.sent(add, "Continue", sure=sure) is not None:
+        ui.notify(f"{added()} added.", type="positive")
 
 
 async def adjust(desk: Desk, row: Row) -> None:
     """Corrects the balance, up or down, with a reason; the name is typed."""
-    name, currency, once = str(row["username"]), desk.house.currency, secrets.token_urlsafe(16)
-    with opened(f"Adjust {name}'s balance") as dialog:
-        free = row["balance_nano"] - row["held_nano"]
-        amount = amount_field(f"Amount in {currency}", negative=True, taken=free)
+    name, currency, once = str(row["username"]), desk.house.currency, Once()
+    form = Form(desk, f"Adjust {name}'s balance")
+    with form.fields():
+        amount = form.amount(f"Amount in {currency}", negative=True, taken=row["balance_nano"] - row["held_nano"])
         amount.props["hint"] = "With a minus, as in -0.50, it is taken away."
-        reason = field("Reason", "", needed="Say why.")
+        reason = form.text("Reason", needed="Say why.")
         reason.props["hint"] = "It stands in the ledger and in the user's statement."
-        on_enter(dialog, amount, reason)
-        with actions():
-            button("Cancel", lambda: dialog.submit(None))
-            button("Continue", lambda: submit_if(dialog, amount, reason), "main")
-    if not await settled(dialog):
-        return
-    text = amount_of(amount)
-    nano = -read_money(text[1:].strip()) if text.startswith("-") else read_money(text)
-    direction = "taken from" if nano < 0 else "added to"
-    sentence = f"{show.money(abs(nano), currency)} is {direction} {name}'s balance: {_becomes(row, nano, currency)}."
-    if await confirmed(f"Adjust {name}'s balance?", sentence, "Adjust", danger=nano < 0, typed=name):
-        await desk.act(
-            lambda api: api.adjust(row["id"], text, reason=said(reason) or "", idempotency_key=once),
-            f"{show.money(abs(nano), currency)} {direction} the balance.",
-        )
+
+    def moved() -> tuple[int, str, str]:
+        text = amount_of(amount)
+        nano = -read_money(text[1:].strip()) if text.startswith("-") else read_money(text)
+        return nano, show.money(abs(nano), currency), "taken from" if nano < 0 else "added to"
+
+    def sure() -> Sure:
+        nano, words, direction = moved()
+        sentence = f"{words} is {direction} {name}'s balance: {_becomes(row, nano, currency)}."
+        return Sure(sentence, "Adjust", danger=nano < 0, typed=name)
+
+    async def change(api: AdminClient) -> Row:
+        wish = (amount_of(amount), said(reason) or "")
+        return await api.adjust(row["id"], wish[0], reason=wish[1], idempotency_key=once.key(*wish))
+
+    if await form.sent(change, "Continue", sure=sure) is not None:
+        _, words, direction = moved()
+        ui.notify(f"{words} {direction} the balance.", type="positive")
 
 
 def _becomes(row: Row, nano: int, currency: str) -> str:

@@ -1,18 +1,19 @@
 """Users: find one, make one; a row leads to the user's own page."""
 
-import secrets
 from urllib.parse import quote
 
 from nicegui import ui
 
+from infra.client import AdminClient
 from infra.units import money as read_money
 
 from .. import show
 from ..desk import Desk
 from ..parts.card import card
-from ..parts.dialog import actions, button, confirmed, opened, settled
-from ..parts.field import amount_field, amount_of, field, on_enter, submit_if
+from ..parts.dialog import button
+from ..parts.field import amount_of
 from ..parts.filters import Filters
+from ..parts.form import Form, Once, Sure, said
 from ..parts.listing import Column, Listing, Row
 from .key_form import mint
 
@@ -87,26 +88,22 @@ class _Users:
         ui.navigate.to(user_path(row["id"]))
 
     async def _create(self) -> None:
-        currency = self._desk.house.currency
-        once = secrets.token_urlsafe(16)
-        with opened("New user") as dialog:
-            name = field("Name", "", needed="Type a name.")
-            amount = amount_field(f"First balance in {currency}", "0", zero=True)
-            on_enter(dialog, name, amount)
-            with actions():
-                button("Cancel", lambda: dialog.submit(None))
-                button("Continue", lambda: submit_if(dialog, name, amount), "main")
-        if not await settled(dialog):
-            return
-        wanted, balance = str(name.value).strip(), amount_of(amount)
-        sentence = f"{wanted} begins with {show.money(read_money(balance), currency)}. A key is made in the next step."
-        if not await confirmed(f"Create {wanted}?", sentence, "Create"):
-            return
-        made = await self._desk.act(
-            lambda api: api.add_user(wanted, balance, idempotency_key=once), f"{wanted} is there."
-        )
-        if made is not None:
-            await mint(self._desk, wanted)
+        currency, form, once = self._desk.house.currency, Form(self._desk, "New user"), Once()
+        with form.fields():
+            name = form.text("Name", needed="Type a name.")
+            amount = form.amount(f"First balance in {currency}", "0", zero=True)
+
+        def sure() -> Sure:
+            begins = f"{said(name)} begins with {show.money(read_money(amount_of(amount)), currency)}."
+            return Sure(f"{begins} A key is made in the next step.", "Create")
+
+        async def add(api: AdminClient) -> Row:
+            wish = (said(name) or "", amount_of(amount))
+            return await api.add_user(*wish, idempotency_key=once.key(*wish))
+
+        if await form.sent(add, "Continue", sure=sure) is not None:
+            ui.notify(f"{said(name)} is there.", type="positive")
+            await mint(self._desk, said(name) or "")
         await self._desk.attempt(self._list.load)
 
 

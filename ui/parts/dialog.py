@@ -73,26 +73,6 @@ def button(words: str, on_click: Any, kind: str = "plain") -> ui.button:
     return ui.button(words, on_click=on_click, color=colour).props(f"{look} no-caps")
 
 
-async def confirmed(title: str, sentence: str, verb: str, danger: bool = False, typed: str = "") -> bool:
-    """Asks before money or access changes; True only by a click on `verb`, and only after `typed` was typed."""
-    with opened(title) as dialog:
-        ui.label(sentence).classes("sentence")
-        word = _typed_word(typed) if typed else None
-        with actions():
-            button("Cancel", lambda: dialog.submit(False))
-            go = button(verb, lambda: dialog.submit(True), "danger" if danger else "main")
-        if word is not None:
-            go.bind_enabled_from(word, "value", backward=lambda said: str(said or "").strip() == typed)
-    return bool(await settled(dialog))
-
-
-def _typed_word(word: str) -> ui.input:
-    with ui.element("div").classes("sentence"):
-        ui.label("To go on, type")
-        ui.label(word).classes("to-type")
-    return ui.input("Type it here").props("outlined dense autofocus autocomplete=off").classes("wide")
-
-
 async def show_secret(title: str, sentence: str, secret: str) -> None:
     """A new key, to be copied now: it is shown this once."""
     with opened(title) as dialog:

@@ -50,17 +50,3 @@ def amount_field(
 def amount_of(found: ui.input) -> str:
     """The text of an amount field as the API takes it."""
     return str(found.value or "0").replace(",", "").strip()
-
-
-def submit_if(dialog: ui.dialog, *fields: ui.input) -> None:
-    """Submits the dialog when every field holds what it should; the faulty ones say what is wrong."""
-    faulty = [found for found in fields if not found.validate()]  # every one is asked, so that each shows its fault
-    if not faulty:
-        dialog.submit(True)
-
-
-def on_enter(dialog: ui.dialog, *fields: ui.input) -> None:
-    """Enter in any field does what the main button does; typing begins in the first."""
-    fields[0].props("autofocus")
-    for found in fields:
-        found.on("keydown.enter", lambda: submit_if(dialog, *fields))

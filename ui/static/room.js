@@ -84,6 +84,14 @@ const room = {
   number: value => written("number", value),
   short: value => written("short", value),
 
+  /** A dialog shows its other step: the focus goes to what is filled in there, else to what is said. */
+  step(id) {
+    requestAnimationFrame(() => {
+      const box = document.getElementById(id);
+      (box?.querySelector("input, textarea") || box?.querySelector("[tabindex]"))?.focus();
+    });
+  },
+
   turnTheme() {
     Quasar.Dark.toggle();
     const chosen = Quasar.Dark.isActive ? "dark" : "light";

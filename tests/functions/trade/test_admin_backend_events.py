@@ -38,22 +38,49 @@ async def test_going_down_and_coming_up_are_written_down_with_the_reason(owner: 
     assert ([first["data"][0]["id"], second["data"][0]["id"]], second["next"]) == ([up["id"], down["id"]], None)
 
 
-async def test_another_process_that_sees_the_same_does_not_write_it_again(owner: Owner) -> None:
+async def test_up_and_down_are_written_by_turns_whoever_sees_them_how_often(owner: Owner) -> None:
     tasks: list[Any] = []
     both = [
         Diary(owner.gateway.store, name, Hub(), lambda work: tasks.append(asyncio.create_task(work)))
         for name in ("inst_a", "inst_b")
     ]
     for each in both:
+        each.found_up("one")
+    await asyncio.gather(*tasks)
+    assert await kinds(owner) == [], "up from the beginning is no news"
+    for each in both:
         each.note("one", "down", "it does not answer")
-        await asyncio.gather(*tasks)
+        each.note("one", "down", "it still does not")
+    await asyncio.gather(*tasks)
+    assert await kinds(owner) == ["down"]
     both[1].note("one", "up")
     both[1].note("one", "down", "x" * 5_000)
     await asyncio.gather(*tasks)
-    assert await kinds(owner) == ["up", "down"], "inst_a wrote of the same within seconds"
-    both[0].note("one", "down")
+    assert await kinds(owner) == ["down", "up", "down"], "within seconds, and not of the same process"
+    for each in both:
+        each.found_up("one")
     await asyncio.gather(*tasks)
-    assert await kinds(owner) == ["down", "up", "down"], "its own, once more"
+    assert await kinds(owner) == ["up", "down", "up", "down"], "it came up while nobody ran"
+
+
+async def test_an_ejection_that_two_processes_see_is_written_once(owner: Owner) -> None:
+    tasks: list[Any] = []
+    for name in ("inst_a", "inst_b"):
+        diary = Diary(owner.gateway.store, name, Hub(), lambda work: tasks.append(asyncio.create_task(work)))
+        diary.note("one", "ejected", "it fails again and again")
+    await asyncio.gather(*tasks)
+    assert await kinds(owner) == ["ejected"]
+
+
+async def test_a_backend_that_stays_down_over_new_settings_is_written_down_once(owner: Owner) -> None:
+    gone = "/admin/backends/gone/events"
+    assert await kinds(owner, gone) == ["down"]
+    station = owner.gateway.pool._stations["gone"]
+    for _ in range(2):
+        station.replace(station.backend, station.adapter)
+        await owner.done("POST", "/admin/backends/probe", {})
+    assert station.up is False
+    assert await kinds(owner, gone) == ["down"]
 
 
 async def test_only_the_latest_of_each_backend_are_kept(owner: Owner, monkeypatch: Any) -> None:
