@@ -57,7 +57,12 @@ def _why(row: dict[str, Any]) -> str | None:
         return f"by its owner; `aethergate undrain {row['name']}` takes it into service again"
     if row["opens_at"] is not None:
         return f"opens {output.when(row['opens_at'])}"
-    return row["why"]  # type: ignore[no-any-return]
+    still = [
+        f"process {each['pid']} stands still and keeps {each['slots']} slot{'s' * (each['slots'] != 1)};"
+        " end it to free them"
+        for each in row.get("standing") or []
+    ]
+    return "; ".join([*([row["why"]] if row["why"] else []), *still]) or None
 
 
 def drain(name: BackendName, json: Json = False, config: ConfigFile = None) -> None:

@@ -17,7 +17,7 @@ from infra.store.clock import SECOND_US
 from infra.units import Rate
 
 if TYPE_CHECKING:
-    from infra.backends.sharing import Holding
+    from infra.backends.holding import Holding
 
 
 class Bucket:

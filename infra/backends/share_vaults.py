@@ -1,22 +1,26 @@
 """The slots that processes hold, in SQLite and in PostgreSQL."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from infra.backends.pace import Start
 from infra.backends.pace_vaults import postgres_turns, sqlite_turns
 from infra.backends.shares import Claim, Leave, Report, Share, granted
 from infra.ledger.connections import CountingSqlite, OwnPostgres
-from infra.store.clock import now_us
+from infra.ledger.life import Life, life
+from infra.store.clock import SECOND_US, now_us
 from infra.store.database import Store
 
 Operation = Report | Leave | Start
 _OTHERS = (
-    "SELECT s.instance, s.slots, s.waiting, s.rank, s.weight FROM slot_shares s JOIN instances i ON i.id = s.instance"
-    " WHERE s.backend = {0} AND s.instance <> {1} AND i.lease_until_us > {2} ORDER BY s.instance"
+    "SELECT s.instance, s.slots, s.waiting, s.rank, s.weight, i.lease_until_us, i.place, i.pid, i.born"
+    " FROM slot_shares s JOIN instances i ON i.id = s.instance WHERE s.backend = {0} AND s.instance <> {1}"
+    " AND (i.lease_until_us > {2} OR (s.slots > 0 AND i.pid IS NOT NULL)) ORDER BY s.instance"
 )
-"""A process that died keeps its slots as long as its lease lasts (docs/ledger.md, Leases and recovery)."""
+"""Those whose lease runs (docs/ledger.md, Leases and recovery), and those of which something may be proved."""
+FOREIGN_US = 7 * 86_400 * SECOND_US
+"""So long after its lease nobody counts what a process of another machine had."""
 _SAVE = (
     "INSERT INTO slot_shares (backend, instance, slots, waiting, rank, weight) VALUES ({0}, {1}, {2}, {3}, {4}, {5})"
     " ON CONFLICT (backend, instance) DO UPDATE SET slots = excluded.slots, waiting = excluded.waiting,"
@@ -26,9 +30,24 @@ _OTHERS_SQLITE, _SAVE_SQLITE = _OTHERS.format("?", "?", "?"), _SAVE.format(*"???
 _OTHERS_POSTGRES, _SAVE_POSTGRES = _OTHERS.format("$1", "$2", "$3"), _SAVE.format("$1", "$2", "$3", "$4", "$5", "$6")
 
 
-def _answer(report: Report, instance: str, rows: Sequence[Sequence[Any]]) -> tuple[Share, tuple[Any, ...]]:
+def _claims(rows: Iterable[Sequence[Any]], since_us: int) -> Iterator[Claim]:
+    """Of the processes that may be connected to the backend: a lease that runs does not help who is gone, and one that
+    has run out does not take the slots of who stands still."""
+    for instance, slots, waiting, rank, weight, lease_until_us, *process in rows:
+        found = life(*process)
+        if found is Life.GONE:
+            continue
+        if lease_until_us > since_us:
+            yield Claim(instance, slots, waiting, rank, weight)
+        elif found is Life.THERE:
+            yield Claim(instance, slots, stands=process[1])
+
+
+def _answer(
+    report: Report, instance: str, rows: Iterable[Sequence[Any]], since_us: int
+) -> tuple[Share, tuple[Any, ...]]:
     """The share, and the row to save."""
-    others = tuple(Claim(*row) for row in rows)
+    others = tuple(_claims(rows, since_us))
     mine = Claim(instance, report.keep, report.waiting, report.rank, report.weight)
     share = Share(granted(mine, report.total, others), others)
     row = (
@@ -58,7 +77,7 @@ class SqliteShares(CountingSqlite):
             return None
         since = now_us() - operation.grace_us
         rows = connection.execute(_OTHERS_SQLITE, (operation.backend, self._instance, since)).fetchall()
-        share, row = _answer(operation, self._instance, rows)
+        share, row = _answer(operation, self._instance, rows, since)
         connection.execute(_SAVE_SQLITE, row)
         return share
 
@@ -93,7 +112,7 @@ class PostgresShares(OwnPostgres):
             return None
         since = now - operation.grace_us
         rows = await connection.fetch(_OTHERS_POSTGRES, operation.backend, self._instance, since)
-        share, row = _answer(operation, self._instance, rows)
+        share, row = _answer(operation, self._instance, rows, since)
         await connection.execute(_SAVE_POSTGRES, *row)
         return share
 
@@ -104,9 +123,19 @@ def share_vault(store: Store, instance: str) -> SqliteShares | PostgresShares:
 
 
 async def forget_the_dead(store: Store, *, all: bool = False) -> None:
-    """Rows of processes whose lease has long run out; `all`: with a SQLite file's lock in hand nobody is alive."""
+    """Rows of processes whose lease has run out an hour ago; `all`: with a SQLite file's lock in hand nobody is alive.
+    Who may still stand there keeps them."""
     if all:
         await store.rows("DELETE FROM slot_shares")
         return
-    alive = "SELECT id FROM instances WHERE lease_until_us > ?"
-    await store.rows(f"DELETE FROM slot_shares WHERE instance NOT IN ({alive})", now_us() - 3_600_000_000)
+    now = now_us()
+    rows = await store.rows(
+        "SELECT DISTINCT s.instance, COALESCE(i.lease_until_us, 0) AS until_us, i.place, i.pid, i.born"
+        " FROM slot_shares s LEFT JOIN instances i ON i.id = s.instance WHERE COALESCE(i.lease_until_us, 0) <= ?",
+        now - 3_600 * SECOND_US,
+    )
+    for row in rows:
+        found = life(row["place"], row["pid"], row["born"])
+        elsewhere = found is Life.UNKNOWN and row["pid"] is not None and row["until_us"] > now - FOREIGN_US
+        if found is not Life.THERE and not elsewhere:
+            await store.rows("DELETE FROM slot_shares WHERE instance = ?", row["instance"])

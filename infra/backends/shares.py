@@ -20,6 +20,8 @@ class Claim:
     rank: int = 0
     weight: int = 1
     """Of the users who wait in that rank."""
+    stands: int | None = None
+    """Its number, where it stands still: it keeps its slots beyond its lease, and nobody is served there."""
 
     def turn(self, given_back: int = 0) -> tuple[int, float]:
         """The smaller, the sooner its next slot; `given_back`: as if it had so many fewer."""
@@ -89,6 +91,6 @@ def heir(mine: Claim, others: Sequence[Claim]) -> Claim | None:
 
 def portion(whole: int, instance: str, others: Sequence[Claim]) -> int:
     """This process's part of something that is divided evenly; the parts of all add up to the whole."""
-    everybody = sorted([instance, *(other.instance for other in others)])
+    everybody = sorted([instance, *(other.instance for other in others if other.stands is None)])
     each, left = divmod(whole, len(everybody))
     return each + (everybody.index(instance) < left)

@@ -9,6 +9,14 @@ from infra.store.clock import now_us
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A process of this machine that stands still; its slots are free once it goes on or is ended."""
+
+    pid: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
 class BackendState:
     """One backend as the owner sees it."""
 
@@ -48,6 +56,8 @@ class BackendState:
     """When it takes requests, as gateway.yaml says it; nothing: always."""
     opens_us: int | None = None
     """When it opens, where it is closed by its hours now."""
+    standing: tuple[Standing, ...] = ()
+    """Processes that stand still and keep slots."""
 
 
 def state_of(name: str, station: Station) -> BackendState:
@@ -77,4 +87,10 @@ def state_of(name: str, station: Station) -> BackendState:
         draining=station.service.draining,
         available=tuple(map(str, station.backend.available)),
         opens_us=None if opens is None else int(opens * 1_000_000),
+        standing=_standing(station),
     )
+
+
+def _standing(station: Station) -> tuple[Standing, ...]:
+    others = station.holding.others if station.holding is not None else ()
+    return tuple(Standing(other.stands, other.slots) for other in others if other.stands is not None)

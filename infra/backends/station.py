@@ -9,11 +9,12 @@ from dataclasses import replace
 from infra.backends.adapters.base import Adapter, Probe
 from infra.backends.ejection import Ejection
 from infra.backends.faults import NotSent
+from infra.backends.holding import Holding
 from infra.backends.pace import Pace
 from infra.backends.queue import FairQueue, Rank
 from infra.backends.seat import Seat
 from infra.backends.service import Service
-from infra.backends.sharing import Holding, Sharing
+from infra.backends.sharing import Sharing
 from infra.backends.slots import Slots
 from infra.backends.waiter import Waiter
 from infra.config.objects import Backend, Target

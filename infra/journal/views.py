@@ -129,7 +129,8 @@ def audit_event(row: Row) -> dict[str, Any]:
 def backend_brief(state: "BackendState") -> dict[str, Any]:
     """A backend's health and load."""
     names = ("name", "up", "why", "slots", "busy", "queued")
-    return {name: getattr(state, name) for name in names}
+    standing = [{"pid": each.pid, "slots": each.slots} for each in state.standing]
+    return {**{name: getattr(state, name) for name in names}, "standing": standing}
 
 
 def _noted(text: str | None) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from infra.errors import BadRequest, BalanceOnHold, BalanceTooLow, BillingUnavailable, Conflict, KeyDisabled, NotFound
+from infra.ledger import life
 from infra.ledger.books import RequestRow
 from infra.ledger.clock import LeaseClock
 from infra.ledger.operations import (
@@ -272,16 +273,22 @@ class Ledger:
         """Prolongs this process's lease on its holds by 15 s."""
         await self._soon(Renew(self.instance, url, self.started_us))
 
-    async def recover(self, *, all_others: bool) -> int:
+    async def bury(self) -> bool:
+        """Ends the leases of processes that are certainly gone; whether there were any."""
+        return await life.bury(self._store, self.instance)
+
+    async def recover(self, *, all_others: bool, gone: bool = False) -> int:
         """Resolves the open requests of dead processes and returns how many: those whose lease has run out, or (with
-        the database lock in hand, when nobody else can be alive) all that are not ours."""
-        alive = "SELECT id FROM instances WHERE id = ?"
-        if not all_others:
-            alive = f"SELECT id FROM instances WHERE id = ? OR {self.clock.running()}"
+        the database lock in hand, when nobody else can be alive) all that are not ours; `gone`: of those alone that
+        were seen to be gone, for a time in which a lease tells nothing."""
+        dead = ""
+        if gone:
+            dead = "AND instance IN (SELECT id FROM instances WHERE lease_until_us = 0)"
+        elif not all_others:
+            dead = f"AND instance NOT IN (SELECT id FROM instances WHERE {self.clock.running()})"
         rows = await self._store.rows(
-            f"SELECT id, user_id FROM requests WHERE state IN ('HELD', 'STREAMING') AND instance NOT IN ({alive})"
+            f"SELECT id, user_id FROM requests WHERE state IN ('HELD', 'STREAMING') {dead}"
             f" AND instance <> ? ORDER BY id LIMIT {RECOVER_MAX}",
-            self.instance,
             self.instance,
         )
         answers = [self.writer.submit(Recover(row["id"], row["user_id"], now_us())) for row in rows]
@@ -290,7 +297,7 @@ class Ledger:
         resolved = sum(answer.exception() is None for answer in answers)
         if len(rows) < RECOVER_MAX or resolved < len(rows):
             return resolved  # what failed is found again by the next beat
-        return resolved + await self.recover(all_others=all_others)
+        return resolved + await self.recover(all_others=all_others, gone=gone)
 
 
 async def _user(id: str) -> User | None:

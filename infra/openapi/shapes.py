@@ -132,6 +132,13 @@ class BillLine(Shape):
     amount_nano: Nano
 
 
+class Standing(Shape):
+    """A process that stands still, and how many of a backend's slots it keeps."""
+
+    pid: int
+    slots: int
+
+
 class BackendBrief(Shape):
     """A backend's health and load; `up` is null before the first look."""
 
@@ -141,6 +148,7 @@ class BackendBrief(Shape):
     slots: int
     busy: int
     queued: int
+    standing: list[Standing]
 
 
 class Nothing(msgspec.Struct, forbid_unknown_fields=True):

@@ -25,6 +25,7 @@ from infra.config.urls import database_url
 from infra.errors import BadRequest, NotFound, ShuttingDown
 from infra.identity.identity import Identity
 from infra.journal.journal import Journal
+from infra.ledger import life
 from infra.ledger.ledger import Ledger
 from infra.ledger.writer import Writer
 from infra.limits.batch import Amend, Leave
@@ -118,6 +119,7 @@ class Gateway:
             if recovered:
                 log.warning("resolved requests of a process that died", extra={"requests": recovered})
             if not self.alone:
+                await life.register(self.store, self.ledger.instance)
                 await self._share_limits()
                 await self._share_slots()
             await drains.refresh(self)

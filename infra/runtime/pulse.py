@@ -66,7 +66,7 @@ async def _done(part: Coroutine[Any, Any, None]) -> bool:
 
 
 async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> None:
-    """Checkpoints, our lease, and the holds of those whose lease has run out."""
+    """Checkpoints, our lease, and the holds of the dead."""
     count = beats.count
     for relay in list(gateway.relays.values()):
         checkpoint = relay.checkpoint()
@@ -75,14 +75,23 @@ async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> N
     if serving and (count - beats.renewed >= LEASE_EVERY or gateway.lease.over):  # who stood still missed beats
         await renew(gateway)
         beats.renewed = count
-    if serving and count % RECOVER_EVERY == 0:
-        if not gateway.alone and await gateway.ledger.clock.jumped():
-            log.warning("the clock was set: until everybody has renewed, no lease tells who is dead")
-            beats.quiet_until = count + QUIET_BEATS
-            if gateway.pool.sharing is not None:
-                gateway.pool.sharing.failed()
-        if gateway.alone or count > beats.quiet_until:
-            await gateway.ledger.recover(all_others=gateway.alone)
+    if serving and gateway.alone and count % RECOVER_EVERY == 0:
+        await gateway.ledger.recover(all_others=True)
+    elif serving and not gateway.alone:
+        await _resolve_the_dead(gateway, beats)
+
+
+async def _resolve_the_dead(gateway: "Gateway", beats: _Beats) -> None:
+    """Those of this machine as soon as they are gone, the others when their lease tells."""
+    gone = await gateway.ledger.bury()
+    if not gone and beats.count % RECOVER_EVERY:
+        return
+    if await gateway.ledger.clock.jumped():
+        log.warning("the clock was set: until everybody has renewed, no lease tells who is dead")
+        beats.quiet_until = beats.count + QUIET_BEATS
+        if gateway.pool.sharing is not None:
+            gateway.pool.sharing.failed()
+    await gateway.ledger.recover(all_others=False, gone=beats.count <= beats.quiet_until)
 
 
 async def renew(gateway: "Gateway") -> None:

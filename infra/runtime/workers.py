@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from infra.backends.share_vaults import forget_the_dead
 from infra.config.database import DatabaseUrl
+from infra.ledger import life
 from infra.ledger.ledger import Ledger
 from infra.runtime.gateway import Gateway
 from infra.runtime.lifeline import until_end_of_input
@@ -144,7 +145,7 @@ async def end_lease(database: DatabaseUrl, instance: str) -> None:
     store = Store(database)
     await store.open()
     try:
-        await store.rows("UPDATE instances SET lease_until_us = 0 WHERE id = ?", instance)
+        await life.end_lease(store, instance)
     finally:
         await store.close()
 

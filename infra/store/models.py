@@ -158,6 +158,11 @@ class Instance(Model):
     url = fields.CharField(200, null=True)
     started_us = fields.BigIntField()
     lease_until_us = fields.BigIntField()
+    """0: it was seen to be gone."""
+    place = fields.TextField(null=True)
+    """Who it is on its machine (infra.ledger.life); null where the platform does not tell."""
+    pid = fields.BigIntField(null=True)
+    born = fields.BigIntField(null=True)
 
     class Meta:
         table = "instances"

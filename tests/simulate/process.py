@@ -138,6 +138,8 @@ class Process:
                 raise error
         self._tasks.clear()
         self.relays.clear()
+        if ledger.instance in self.world.tables.leases and self.random.random() < 0.5:
+            self.world.tables.leases[ledger.instance] = 0  # somebody beside it has seen that it is gone
         spool = ledger.writer._spool
         assert spool is not None
         if spool.used and spool.path.exists() and not self._stopping:

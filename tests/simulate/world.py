@@ -129,13 +129,18 @@ class World:
                 self.bereft.add(row.instance)
 
     async def rows(self, who: int, sql: str, *values: Any) -> list[dict[str, Any]]:
-        """The one SELECT that a ledger asks by itself: open requests of the dead."""
+        """What a ledger asks by itself: who is gone, of which nobody can be proved here (`Process` tells instead), and
+        open requests of the dead."""
+        if "FROM instances WHERE place" in sql:
+            return []
         assert "FROM requests WHERE state IN ('HELD', 'STREAMING')" in sql, sql
         if self.away(who):
             raise OSError("the database is away")
         alive = {values[0]}
         if "lease_until_us BETWEEN" in sql:
             alive |= {id for id, until in self.tables.leases.items() if until >= self.now}
+        if "lease_until_us = 0" in sql:
+            alive |= {id for id, until in self.tables.leases.items() if until}
         found = [row for row in self.tables.requests.values() if row.state in OPEN and row.instance not in alive]
         return [{"id": row.id, "user_id": row.user_id} for row in sorted(found, key=lambda row: row.id)]
 

@@ -119,14 +119,16 @@ async def served(
     drain: str = "20s",
     manifest: str = MANIFEST,
     environ: Mapping[str, str] | None = None,
+    module: str = "admin_cli",
 ) -> AsyncIterator[Served]:
-    """Starts `aethergate serve --port 0 …` and kills it at the end where it still runs; not yet serving."""
+    """Starts `aethergate serve --port 0 …` and kills it at the end where it still runs; not yet serving. `module` has
+    the command (see `hurried`)."""
     text = manifest.format(database=database or f"sqlite:///{folder}/aethergate.db", backend=backend, drain=drain)
     (folder / "gateway.yaml").write_text(text)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AETHERGATE")}
     secrets = {"SECRET_KEY": SECRETS.secret_key, "MASTER_API_KEY": SECRETS.master_api_key}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "admin_cli", "serve", "--port", "0", *words),
+        *(sys.executable, "-m", module, "serve", "--port", "0", *words),
         cwd=folder,
         env={**kept, **secrets, "PYTHONPATH": str(REPOSITORY), **(environ or {})},
         stdin=asyncio.subprocess.DEVNULL,

@@ -50,6 +50,8 @@ class Cluster:
     random: Random
     environ: Mapping[str, str] = field(default_factory=dict)
     manifest: str = MANIFEST
+    module: str = "admin_cli"
+    """Who serves; `tests.standins.hurried` with short leases, but not with several workers."""
     gates: list[Served] = field(default_factory=list)
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _starts: int = 0
@@ -65,11 +67,13 @@ class Cluster:
         folder = self.folder / f"start-{self._starts}"
         folder.mkdir()
         words = ("--workers", "2") if self.kind == "sqlite-2" else ()
-        gate = await self._stack.enter_async_context(
-            served(
-                folder, self.backend.url, *words, database=self.database, manifest=self.manifest, environ=environ or {}
-            )
-        )
+        told: Any = {
+            "database": self.database,
+            "manifest": self.manifest,
+            "environ": environ or {},
+            "module": self.module,
+        }
+        gate = await self._stack.enter_async_context(served(folder, self.backend.url, *words, **told))
         serving = asyncio.create_task(gate.event("serving", 2 if words else 1, seconds=120))
         ended = asyncio.create_task(gate.process.wait())
         done, pending = await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -141,6 +145,18 @@ class Cluster:
     async def instances(self) -> set[str]:
         """All that ever lived."""
         return {row["id"] for row in await self.store.rows("SELECT id FROM instances")}
+
+    async def busiest(self) -> tuple[str, int, int]:
+        """Of those who serve the one with the most open requests: its instance, its process, how many."""
+        rows = await self.store.rows(
+            "SELECT i.id, i.pid, COUNT(*) AS open FROM requests r JOIN instances i ON i.id = r.instance"
+            " WHERE r.state IN ('HELD', 'STREAMING') GROUP BY i.id, i.pid ORDER BY 3 DESC"
+        )
+        return rows[0]["id"], rows[0]["pid"], rows[0]["open"]
+
+    def beside(self, pid: int) -> list[str]:
+        """Where somebody else answers; of several workers any of them does."""
+        return [gate.url for gate in self.gates if gate.process.pid != pid]
 
     async def resolved(self, seconds: float, of: set[str] | None = None) -> float:
         """Waits until nothing (of these instances) is held; seconds that it took. Raises AssertionError."""

@@ -33,6 +33,9 @@ SHRUNK = (
     "test_a_backends_pace_holds_over_all_processes[sqlite-2]",
     "test_a_backends_pace_holds_over_all_processes[postgres-2]",
     "test_who_alone_lost_the_database_ends_its_streams_before_others_get_its_slots",
+    "test_the_slots_and_holds_of_a_killed_process_are_free_within_two_seconds[sqlite-2]",
+    "test_the_slots_and_holds_of_a_killed_process_are_free_within_two_seconds[postgres-2]",
+    "test_a_process_that_stands_still_keeps_its_slots_and_ends_what_it_had[postgres-2]",
     "test_settle_void_and_expiry_of_one_hold_have_one_effect[sqlite]",
 )
 """`make torture` runs all of them, each at its full size."""

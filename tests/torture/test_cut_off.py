@@ -10,13 +10,14 @@ from typing import Any
 
 import httpx
 
+from tests.standins import hurried
 from tests.standins.line import Line
-from tests.torture.cluster import cluster
+from tests.torture.cluster import FULL, cluster
 from tests.torture.crowd import at_once
 from tests.torture.load import CHAT, PATH
 from tests.torture.test_queue import SLOTS, keys, queue_of, told
 
-LEASE_SECONDS = 15
+MODULE, LEASE_SECONDS = ("admin_cli", 15) if FULL else (hurried.__name__, hurried.LEASE_SECONDS)
 LONG = {**CHAT, "stream": True}
 
 
@@ -41,7 +42,7 @@ async def test_who_alone_lost_the_database_ends_its_streams_before_others_get_it
         line = await stack.enter_async_context(Line(postgres_url))
         gates = await stack.enter_async_context(cluster("postgres-2", tmp_path, postgres_url))
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=90))
-        gates.manifest = queue_of(64)
+        gates.manifest, gates.module = queue_of(64), MODULE
         gates.database = line.database
         lost = await gates.begin()
         gates.database = postgres_url
@@ -76,7 +77,7 @@ async def test_who_alone_lost_the_database_ends_its_streams_before_others_get_it
 
 async def test_who_has_the_database_for_itself_streams_on_without_it(tmp_path: Path, postgres_url: str) -> None:
     async with Line(postgres_url) as line, cluster("postgres-2", tmp_path, postgres_url) as gates:
-        gates.database = line.database
+        gates.database, gates.module = line.database, MODULE
         gates.gates = [await gates.begin()]
         (key,) = await keys(gates, {"ada": 1})
         gates.backend.script(pieces=24, delay=1)
@@ -97,7 +98,7 @@ async def test_who_stood_still_for_longer_than_its_lease_ends_what_others_may_ha
     tmp_path: Path, postgres_url: str
 ) -> None:
     async with cluster("postgres-2", tmp_path, postgres_url) as gates, httpx.AsyncClient(timeout=90) as http:
-        gates.manifest = queue_of(64)
+        gates.manifest, gates.module = queue_of(64), MODULE
         await gates.start()
         (key,) = await keys(gates, {"ada": 1})
         await asyncio.sleep(2.5)

@@ -7,7 +7,7 @@ from ..desk import Desk
 from ..house import Trouble
 from ..parts.dialog import Moment, actions, button, facts, opened, settled
 from ..parts.form import Sure, sure_of
-from ..parts.lights import state_of
+from ..parts.lights import standing, state_of
 from ..parts.listing import Row
 
 EVENTS = 30
@@ -68,6 +68,7 @@ def _facts(row: Row) -> list[tuple[str, str | Moment]]:
         *([("Next trial", Moment(row["ejected_until"]))] if row.get("ejected_until") else []),
         ("Adapter", str(row.get("adapter") or show.UNKNOWN)),
         ("Slots", f"{show.count(row['busy'])} of {show.count(row['slots'])} busy"),
+        *([("Kept", standing(row))] if row.get("standing") else []),
         ("Waiting", show.count(row["queued"])),
         ("Last hour", last_hour(row)),
         ("Failures in a row", show.count(row.get("failures") or 0)),

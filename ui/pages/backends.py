@@ -6,7 +6,7 @@ from .. import show
 from ..desk import Desk
 from ..parts.card import card
 from ..parts.dialog import button
-from ..parts.lights import Backends, state_of
+from ..parts.lights import Backends, standing, state_of
 from ..parts.listing import Column, Listing, Row
 from .backend_view import view_backend
 
@@ -77,5 +77,5 @@ def _shape(row: Row) -> Row:
         "errors_more": f"of {show.counted(hour['requests'], 'request')}" if hour.get("requests") else "",
         "state": words,
         "state_tone": tone,
-        "state_hint": str(row.get("why") or ""),
+        "state_hint": str(row.get("why") or standing(row)),
     }

@@ -27,6 +27,14 @@ def state_of(backend: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
+def standing(backend: Mapping[str, Any]) -> str:
+    """Which processes keep slots without moving, a sentence each."""
+    return " ".join(
+        f"Process {each['pid']} stands still and keeps {show.counted(each['slots'], 'slot')}; end it to free them."
+        for each in backend.get("standing") or []
+    )
+
+
 class BackendCard:
     """One backend's state; `set` changes it in place."""
 
@@ -54,7 +62,7 @@ class BackendCard:
         queued = int(backend.get("queued") or 0)
         waiting = f", {show.count(queued)} waiting" if queued else ""
         self._line.set_text(f"{show.count(busy)} of {show.count(slots)} slots busy{waiting}")
-        why = str(backend.get("why") or "") if backend.get("up") is not True else ""
+        why = str(backend.get("why") or "") if backend.get("up") is not True else standing(backend)
         self._why.set_text(why)
         self._why.set_visibility(bool(why))
 

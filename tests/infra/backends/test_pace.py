@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.backends import sharing
+from infra.backends import holding
 from infra.backends.pace import Bucket, Pace, Start, Turn, turns
 from infra.backends.pool import Pool
 from infra.units import Rate
@@ -19,7 +19,7 @@ FIVE = Rate(5, 1)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots are rebalanced five times a second."""
-    monkeypatch.setattr(sharing, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(holding, "BEAT_SECONDS", 0.2)
 
 
 def test_a_bucket_lets_a_whole_rate_through_at_once_and_then_one_by_one() -> None:

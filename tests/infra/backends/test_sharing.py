@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.backends import sharing
+from infra.backends import holding
 from infra.backends.pool import Pool
 from infra.backends.queue import Rank
 from infra.backends.share_vaults import forget_the_dead
@@ -21,7 +21,7 @@ from tests.standins.served import until
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Slots are rebalanced five times a second."""
-    monkeypatch.setattr(sharing, "BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(holding, "BEAT_SECONDS", 0.2)
 
 
 async def test_who_is_alone_holds_everything_and_asks_nobody(database: str) -> None:
@@ -129,7 +129,7 @@ async def test_an_owner_in_one_process_goes_before_everybody_in_the_other(databa
 async def test_who_holds_all_slots_soon_hears_of_an_owner_elsewhere(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing, "BEAT_SECONDS", 2.0)
+    monkeypatch.setattr(holding, "BEAT_SECONDS", 2.0)
     async with house(database) as here:
         one, two = await here.pool(slots=1), await here.pool(slots=1)
         await here.knows()

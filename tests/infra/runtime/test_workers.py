@@ -61,7 +61,6 @@ async def test_what_a_killed_worker_held_does_not_wait_for_its_lease(
     pair: Served, backend: StandIn, postgres_url: str
 ) -> None:
     key = await pair.key()
-    await asyncio.sleep(8)  # a process that is new declares nobody dead before
     backend.script(pieces=3, hang_after=2)
     streams: list[asyncio.Task[None]] = []
     async with safes.opened(postgres_url) as store:
@@ -70,7 +69,7 @@ async def test_what_a_killed_worker_held_does_not_wait_for_its_lease(
             streams.append(asyncio.create_task(_broken(pair, key)))
             await until(lambda: backend.running == len(streams))
         os.kill((await pair.event("a worker serves", 2))[0]["pid"], signal.SIGKILL)
-        async with asyncio.timeout(8):  # the lease would last 15 s, and then it would be looked for
+        async with asyncio.timeout(4):  # the lease would last 15 s, and then it would be looked for
             while len({row["instance"] for row in await store.rows(held)}) > 1:
                 await asyncio.sleep(0.1)
     for stream in streams:
