@@ -4,7 +4,7 @@
                                      ▲                              │
                                      └────── twice as long ─────────┘
 
-Each process has a trial of its own; the others hear of its outcome, if not of its beginning.
+Where others send there, too, the trial is one for all of them (`infra.backends.trial`), and they hear of its outcome.
 
 What runs there when it is ejected goes on, and its outcome changes nothing. On probation one failure ejects again.
 """
@@ -25,6 +25,8 @@ class Ejection:
         self._clock = clock
         self.failures = 0
         """In a row."""
+        self.permit: Callable[[], bool] = lambda: True
+        """Whether the trial is this process's."""
         self._until: float | None = None
         self._seconds = self._last = FIRST_SECONDS
         self._trial = False
@@ -40,9 +42,14 @@ class Ejection:
         return None if self._until is None else max(0.0, self._until - self._clock())
 
     @property
-    def wants_trial(self) -> bool:
-        """The next request may find out whether it works again."""
+    def due(self) -> bool:
+        """It is time to find out whether it works again."""
         return not self._trial and self.left == 0.0
+
+    @property
+    def wants_trial(self) -> bool:
+        """The next request may find out."""
+        return self.due and self.permit()
 
     @property
     def takes(self) -> bool:

@@ -8,6 +8,7 @@ second. The database always counts at least what a process uses, so all of them 
 import asyncio
 from typing import TYPE_CHECKING
 
+from infra.backends import trial
 from infra.backends.pace import Start, Turn
 from infra.backends.queue import Rank
 from infra.backends.shares import Claim, Report, Share, heir, portion
@@ -37,6 +38,7 @@ class Holding:
         self._sharing, self._station = sharing, station
         sharing.holdings.add(self)
         self.others: tuple[Claim, ...] = ()
+        self._trial = trial.Claim(sharing, station.backend.name)
         self._flying: asyncio.Future[Share] | None = None
         self._again = False
         self._wanted = False
@@ -79,6 +81,15 @@ class Holding:
     def turn(self, start: Start) -> "asyncio.Future[Turn]":
         """A turn in the backend's pace, which is one for all processes; raises BillingUnavailable."""
         return self._sharing.turn(start)
+
+    def may_try(self) -> bool:
+        """Whether a trial of the ejected backend is for this process."""
+        return not self.others or self._trial.held
+
+    async def claim_trial(self) -> None:
+        """Others may want to try it as well."""
+        if self.others:
+            await self._trial.ask()
 
     def part(self, length: int) -> int:
         """How many of those that may wait for the backend may wait here."""

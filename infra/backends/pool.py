@@ -141,11 +141,13 @@ class Pool:
         takes nothing along.
         """
         known = self._known(targets)
+        if any(station.ejection.due for station in known):
+            await asyncio.gather(*(station.claim_trial() for station in known))
+            known = self._known(targets)  # one may have been taken out meanwhile
         found = self._candidates(known, spare)
         free = {name: station for name, station in found.items() if station.slots.free}
         for station in found.values():
-            if station.ejection.wants_trial and station.holding is not None and not station.slots.free:
-                station.holding.want()  # whose slots went back while it was out; else no request would ever try it
+            station.want_trial()
         if free:
             seat = self._take(free, known, prefix, spare)
         else:

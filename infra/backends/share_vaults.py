@@ -7,12 +7,13 @@ from typing import Any
 from infra.backends.pace import Start
 from infra.backends.pace_vaults import postgres_turns, sqlite_turns
 from infra.backends.shares import Claim, Leave, Report, Share, granted
+from infra.backends.trial import Trial, postgres_claim, sqlite_claim
 from infra.ledger.connections import CountingSqlite, OwnPostgres
 from infra.ledger.life import Life, life
 from infra.store.clock import SECOND_US, now_us
 from infra.store.database import Store
 
-Operation = Report | Leave | Start
+Operation = Report | Leave | Start | Trial
 _OTHERS = (
     "SELECT s.instance, s.slots, s.waiting, s.rank, s.weight, i.lease_until_us, i.place, i.pid, i.born"
     " FROM slot_shares s JOIN instances i ON i.id = s.instance WHERE s.backend = {0} AND s.instance <> {1}"
@@ -70,7 +71,9 @@ class SqliteShares(CountingSqlite):
             next(turns[each.backend]) if isinstance(each, Start) else self._one(connection, each) for each in operations
         ]
 
-    def _one(self, connection: sqlite3.Connection, operation: Report | Leave) -> Share | None:
+    def _one(self, connection: sqlite3.Connection, operation: Report | Leave | Trial) -> Share | bool | None:
+        if isinstance(operation, Trial):
+            return sqlite_claim(connection, self._instance, operation)
         if isinstance(operation, Leave):
             rows = [(backend, self._instance) for backend in operation.backends]
             connection.executemany("DELETE FROM slot_shares WHERE backend = ? AND instance = ?", rows)
@@ -105,7 +108,9 @@ class PostgresShares(OwnPostgres):
             ]
         return results, {}
 
-    async def _one(self, connection: Any, operation: Report | Leave, now: int) -> Share | None:
+    async def _one(self, connection: Any, operation: Report | Leave | Trial, now: int) -> Share | bool | None:
+        if isinstance(operation, Trial):
+            return await postgres_claim(connection, self._instance, operation)
         if isinstance(operation, Leave):
             sql = "DELETE FROM slot_shares WHERE backend = ANY($1::text[]) AND instance = $2"
             await connection.execute(sql, list(operation.backends), self._instance)

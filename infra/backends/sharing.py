@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from infra.backends.lease import Lease
 from infra.backends.pace import Start, Turn
 from infra.backends.shares import Claim, Leave, Report, Share
+from infra.backends.trial import Trial
 from infra.ledger.life import Sign
 from infra.ledger.vault import COMMIT_SECONDS_MAX
 from infra.ledger.writer import Writer
@@ -73,6 +74,10 @@ class Sharing:
     def turn(self, start: Start) -> "asyncio.Future[Turn]":
         """Answered after the commit, or soon with BillingUnavailable."""
         return self._writer.submit(start, patience=COMMIT_SECONDS_MAX)
+
+    def trial(self, trial: Trial) -> "asyncio.Future[bool]":
+        """Answered after the commit, or soon with BillingUnavailable."""
+        return self._writer.submit(trial, patience=COMMIT_SECONDS_MAX)
 
     def leave(self, backend: str) -> None:
         """Nothing of this backend is wanted here any more."""

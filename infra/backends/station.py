@@ -80,6 +80,7 @@ class Station:
             self.holding.end()
             self.holding, self.slots.leased = None, None
             self.slots.sure = lambda: True
+        self.ejection.permit = self.holding.may_try if self.holding is not None else lambda: True
         if self.holding is not None:
             self.holding.exchange()
 
@@ -254,6 +255,16 @@ class Station:
             self.dismiss(error)
         elif was and self.up is not False:
             self.returned(self)
+
+    async def claim_trial(self) -> None:
+        """Before a request may find out whether it works again: other processes may want to, as well."""
+        if self.ejection.due and self.holding is not None:
+            await self.holding.claim_trial()
+
+    def want_trial(self) -> None:
+        """Its slots went back to the others while it was out; without one no request would ever try it."""
+        if self.ejection.wants_trial and self.holding is not None and not self.slots.free:
+            self.holding.want()
 
     def judge(self, changed: bool, what: str) -> None:
         """After an outcome that may have changed whether it is ejected."""

@@ -39,6 +39,7 @@ LEFT_OUT = (
     "backend_events",
     "slot_shares",
     "backend_pace",
+    "backend_trials",
     "rollup_marks",
 )
 """What only means something to the processes that run now; the header has the version of the schema."""

@@ -28,7 +28,7 @@ async def test_a_drained_backend_gets_nothing_in_any_process_within_five_seconds
     (key,) = await keys(gates, {"ada": 1})
     gates.backend.script(pieces=1, first_delay=8)
     running = asyncio.create_task(one(gates.urls()[0], key, CHAT))
-    await asyncio.sleep(1)
+    await until(lambda: gates.backend.running == 1)
     async with AdminClient(gates.urls()[0], token=ADMIN_KEY) as admin:
         assert (await admin.drain_backend("one"))["draining"] is True
     began = last = time.monotonic()
