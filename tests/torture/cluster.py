@@ -32,7 +32,8 @@ endpoints:
   - {{routes: [GET /admin/users, POST /admin/users, "GET /admin/users/{{id}}", "PATCH /admin/users/{{id}}"],
       function: functions.admin_users, access: admin}}
   - {{routes: [POST /admin/keys, "DELETE /admin/keys/{{id}}"], function: functions.admin_keys, access: admin}}
-  - {{routes: ["PATCH /admin/backends/{{name}}"], function: functions.admin_backends, access: admin}}
+  - {{routes: [GET /admin/backends, "PATCH /admin/backends/{{name}}"], function: functions.admin_backends,
+      access: admin}}
   - {{routes: [POST /admin/models], function: functions.admin_models, access: admin}}
   - {{routes: [GET /metrics], function: functions.metrics, access: admin}}
 """

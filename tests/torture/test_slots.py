@@ -95,6 +95,8 @@ async def test_a_process_that_stands_still_keeps_its_slots_and_ends_what_it_had(
             theirs = asyncio.create_task(at_once(gates.beside(pid), [key], 2 * SLOTS, CHAT))
             await asyncio.sleep(STILL_SECONDS)
             assert not theirs.done() and len(gates.backend.seen) == SLOTS, "nobody was let in in its place"
+            async with AdminClient(gates.beside(pid)[0], token=ADMIN_KEY) as admin:
+                assert (await admin.backends())["data"][0]["standing"] == [{"pid": pid, "slots": count}]
             said = [line for gate in gates.gates for line in gate.lines if "stands still" in line["event"]]
         finally:
             os.kill(pid, signal.SIGCONT)

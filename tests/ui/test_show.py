@@ -1,6 +1,8 @@
 """Figures read as people write them, and never lose a nano."""
 
+from admin_cli.commands import backends as command
 from ui import show
+from ui.parts.lights import standing
 
 NANO = 10**9
 
@@ -70,3 +72,12 @@ def test_limits_and_durations_are_words() -> None:
     assert show.limits({"requests": "60/m", "concurrent": 4, "tokens": None}) == "requests 60/m, concurrent 4"
     assert show.limits(None) == "none of its own"
     assert [show.span(ms) for ms in (None, 0, 850, 2_449, 185_000)] == ["–", "0 ms", "850 ms", "2.4 s", "3 min 05 s"]
+
+
+def test_a_process_that_keeps_slots_without_moving_is_told_with_what_helps() -> None:
+    row = {"name": "one", "draining": False, "opens_at": None, "why": None}
+    assert (standing(row), command._why(row)) == ("", None)
+    row["standing"] = [{"pid": 4711, "slots": 2}, {"pid": 4712, "slots": 1}]
+    words = "rocess 4711 stands still and keeps 2 slots; end it to free them"
+    assert standing(row).startswith(f"P{words}. P") and standing(row).endswith("keeps 1 slot; end it to free them.")
+    assert (command._why(row) or "").startswith(f"p{words}; p")
