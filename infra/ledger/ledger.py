@@ -273,9 +273,9 @@ class Ledger:
         """Prolongs this process's lease on its holds by 15 s."""
         await self._soon(Renew(self.instance, url, self.started_us))
 
-    async def bury(self) -> bool:
-        """Ends the leases of processes that are certainly gone; whether there were any."""
-        return await life.bury(self._store, self.instance)
+    async def bury(self) -> None:
+        """Ends the leases of processes that are certainly gone."""
+        await life.bury(self._store, self.instance)
 
     async def recover(self, *, all_others: bool, gone: bool = False) -> int:
         """Resolves the open requests of dead processes and returns how many: those whose lease has run out, or (with

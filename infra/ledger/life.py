@@ -120,17 +120,16 @@ async def register(store: Store, instance: str) -> None:
         await store.write(lambda: store.run(sql, me.place, me.pid, me.born, instance))
 
 
-async def bury(store: Store, instance: str) -> bool:
-    """Ends the leases of processes that are certainly gone; whether there were any. Raises the driver's errors."""
+async def bury(store: Store, instance: str) -> None:
+    """Ends the leases of processes that are certainly gone. Raises the driver's errors."""
     rows = await store.rows(
         "SELECT id, place, pid, born FROM instances WHERE place = ? AND id <> ? AND lease_until_us > 0",
         _place() or "",
         instance,
     )
-    gone = [row["id"] for row in rows if life(row["place"], row["pid"], row["born"]) is Life.GONE]
-    for each in gone:
-        await end_lease(store, each)
-    return bool(gone)
+    for row in rows:
+        if life(row["place"], row["pid"], row["born"]) is Life.GONE:
+            await end_lease(store, row["id"])
 
 
 async def end_lease(store: Store, instance: str) -> None:

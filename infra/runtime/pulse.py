@@ -83,8 +83,9 @@ async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> N
 
 async def _resolve_the_dead(gateway: "Gateway", beats: _Beats) -> None:
     """Those of this machine as soon as they are gone, the others when their lease tells."""
-    gone = await gateway.ledger.bury()
-    if not gone and beats.count % RECOVER_EVERY:
+    await gateway.ledger.bury()
+    if beats.count % RECOVER_EVERY:
+        await gateway.ledger.recover(all_others=False, gone=True)
         return
     if await gateway.ledger.clock.jumped():
         log.warning("the clock was set: until everybody has renewed, no lease tells who is dead")
