@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -99,6 +100,10 @@ class Refund:
     idempotency_key: str
 
 
+def _nothing() -> None:
+    return None
+
+
 class Ledger:
     """One per process: its writer is the only one here that writes money."""
 
@@ -175,22 +180,24 @@ class Ledger:
         """Notes how far a running request has come; what it says may be lost."""
         self.writer.submit(checkpoint)
 
-    async def settle(self, final: RequestRow, amount: int) -> Billed | None:
+    async def settle(self, final: RequestRow, amount: int, meanwhile: Callable[[], None] = _nothing) -> Billed | None:
         """Ends a request with a bill of `amount` nano-units; None where the database did not answer within 10 s (the
-        bill stays in line and is written when it does)."""
-        return await self._end(Settle(final.storable(), amount))
+        bill stays in line and is written when it does). `meanwhile` is called once the bill is on its way."""
+        return await self._end(Settle(final.storable(), amount), meanwhile)
 
-    async def void(self, final: RequestRow) -> Billed | None:
+    async def void(self, final: RequestRow, meanwhile: Callable[[], None] = _nothing) -> Billed | None:
         """Ends a request without a bill."""
-        return await self._end(Void(final.storable()))
+        return await self._end(Void(final.storable()), meanwhile)
 
     def journal(self, final: RequestRow) -> None:
         """Keeps a request that was refused before its hold, without waiting for it."""
         self.writer.submit(Void(final.storable()))
 
-    async def _end(self, operation: Settle | Void) -> Billed | None:
+    async def _end(self, operation: Settle | Void, meanwhile: Callable[[], None]) -> Billed | None:
+        answer = self.writer.submit(operation, SETTLE_PATIENCE_SECONDS)
+        asyncio.get_running_loop().call_soon(meanwhile)  # after the writer's turn, if nothing else keeps it busy
         try:
-            result = await self.writer.submit(operation, SETTLE_PATIENCE_SECONDS)
+            result = await answer
         except BillingUnavailable:
             return None
         return result if isinstance(result, Billed) else None

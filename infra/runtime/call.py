@@ -240,7 +240,7 @@ class Call:
             row.error_code, row.error = self.error.code or self.error.type, self.error.message
         self.ask = None
         self.gateway.ledger.journal(row)
-        self.gateway.told.ended(self, row, None)
+        self.gateway.afterwards.do(self.gateway.told.ended, self, row, None)
 
 
 def _nothing() -> None:

@@ -35,6 +35,7 @@ from infra.limits.vaults import windows_vault
 from infra.live.live import Live
 from infra.live.told import Told
 from infra.runtime import drains, fence, pulse, rolling
+from infra.runtime.afterwards import Afterwards
 from infra.runtime.functions import Function, load, load_anew
 from infra.runtime.relay import Relay
 from infra.runtime.replays import Recent
@@ -75,10 +76,10 @@ class Gateway:
         """Requests to models that run now, by id."""
         self.live = Live(self)
         self.told = Told(self)
+        self.afterwards = Afterwards()
         self.pool.noted = self.told.backend
         self.recent = Recent()
-        self.draining = False
-        self.closing = False
+        self.draining = self.closing = False
         self.url: str | None = None
         self.started_us = now_us()
         self.app = Router(self)
@@ -183,6 +184,7 @@ class Gateway:
             await self._windows.stop()
         await self.ledger.stop()
         await self.store.close()
+        self.afterwards.catch_up()
 
     def spawn(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[Any]:
         """Starts a task that the gateway keeps alive and waits for at its end."""

@@ -7,6 +7,7 @@ never the accounting, and whatever happens the task ends by settling or voiding 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quart import Response
@@ -25,10 +26,11 @@ from infra.runtime import replies
 from infra.runtime.counter import RequestCounter
 from infra.runtime.outgoing import Outgoing
 from infra.runtime.pipe import Pipe
+from infra.runtime.plain import Plain
 from infra.runtime.record import CLIENT_LEFT, draft
 from infra.runtime.sending import Sending
 from infra.store.clock import now_us
-from infra.units import show_duration, show_money
+from infra.units import show_duration
 
 if TYPE_CHECKING:
     from infra.catalogue.offer import Offer
@@ -53,7 +55,7 @@ class Relay:
         self.sending = Sending(self)
         self._begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pipe = Pipe(call.tap)
-        self._answer: dict[str, Any] = {}
+        self._plain: Plain | None = None
         self._outgoing: Outgoing | None = None
         self.billed: Billed | None = None
         self._reply: Reply | None = None
@@ -81,12 +83,9 @@ class Relay:
 
     async def plain_response(self) -> Response:
         """The whole answer, after it is settled; raises what went wrong."""
-        await asyncio.shield(self._begun)
-        headers = self._headers()
-        if self.billed is not None:
-            headers["x-aethergate-cost"] = show_money(self.billed.charged)
-            headers["x-aethergate-balance"] = show_money(self.billed.balance)
-        return replies.answer(self._answer, 200, headers)
+        await self._begun
+        assert self._plain is not None
+        return self._plain.response(self.billed)
 
     async def stream_response(self) -> Response:
         """The stream from its first event, or from the moment that a waiting client must be told something."""
@@ -172,9 +171,10 @@ class Relay:
                     if not self._pass_on(events):
                         await self._pipe.room()
             else:
-                self._answer = await reply.whole()
+                said = await reply.whole()
                 self.first_byte_us = now_us()
-                self.meter.see(self._answer)
+                self.meter.see(said)
+                self._plain = Plain(said, self.offer.id, self._tier)
             self.sending.refuse_cut(reply)
         except GatewayError as error:
             seat.failed(error)
@@ -211,13 +211,9 @@ class Relay:
             if self._reply is not None:
                 await self._reply.close()
             bill = await self._bill(ending)
-            # The backend has done its part: the next one need not wait until the bill is on the disk. After the bill
-            # has been handed over, so that whoever is next finds the money that it frees.
-            asyncio.get_running_loop().call_soon(self.sending.release)
             row = await self._book(ending, error, bill)
             self._finish(error, bill)
-            # Whoever waits for the answer has it first.
-            asyncio.get_running_loop().call_soon(self.call.gateway.told.ended, self.call, row, self.billed)
+            self.call.gateway.afterwards.do(self.call.gateway.told.ended, self.call, row, self.billed)
         finally:
             # Whatever failed above, nobody may wait for ever for this request, and the slot is not lost.
             self._begin(GatewayError("Something went wrong in the gateway; it was noted."))
@@ -245,19 +241,29 @@ class Relay:
             first_byte_us=self.first_byte_us,
             finished_us=now_us(),
         )
-        ledger = self.call.gateway.ledger
+        ledger, meanwhile = self.call.gateway.ledger, partial(self._meanwhile, error, bill)
         if bill is None:
             self.correct_limits(Units())
             if self.sending.in_books and not isinstance(error, BillingUnavailable):
-                self.billed = await ledger.void(row)
+                self.billed = await ledger.void(row, meanwhile)
             else:  # with a database that is away nobody waits for a void: who is refused is told at once
                 ledger.journal(row.changed(state="VOID"))
         else:
             self.correct_limits(bill.units)
             row.state, row.basis, row.units_json = "SETTLED", bill.basis, units_json(bill.units)
             row.input_tokens, row.output_tokens = bill.units.input, bill.units.output
-            self.billed = await ledger.settle(row, self.bounds.cost(bill.units))
+            self.billed = await ledger.settle(row, self.bounds.cost(bill.units), meanwhile)
         return row
+
+    def _meanwhile(self, error: GatewayError | None, bill: Bill | None) -> None:
+        """While the end is written. The backend has done its part: the next one need not wait until the bill is on the
+        disk, and whoever that is finds the money that it frees, for it stands in line before them."""
+        self.sending.release()
+        if error is None and bill is not None and self._plain is not None:
+            self._plain.make(self._usage(bill.units, self.bounds.cost(bill.units)), self._headers())
+
+    def _usage(self, units: Units, charged: int) -> dict[str, Any]:
+        return shown_usage(self.ask.task, units, charged, "balance" if self.sending.limited else None)
 
     def correct_limits(self, units: Units) -> None:
         """The token windows hold what was used instead of what was reserved."""
@@ -272,15 +278,13 @@ class Relay:
             if started or self.ask.stream:
                 self._pipe.push(replies.event(error.body()))
             return
-        if bill is not None:
-            charged = self.billed.charged if self.billed is not None else self.bounds.cost(bill.units)
-            usage = shown_usage(self.ask.task, bill.units, charged, "balance" if self.sending.limited else None)
-            if not self.ask.stream:
-                replies.named(self._answer, self.offer.id, self._tier)
-                self._answer["usage"] = usage
-            elif self.ask.wants_usage and self._outgoing is not None:
-                kept = {key: value for key, value in self._outgoing.last.items() if key != "choices"}
-                self._pipe.push(replies.event({**kept, "choices": [], "usage": usage}))
+        units = bill.units if bill is not None else Units()
+        usage = self._usage(units, self.billed.charged if self.billed is not None else self.bounds.cost(units))
+        if self._plain is not None:
+            self._plain.make(usage, self._headers())
+        elif bill is not None and self.ask.wants_usage and self._outgoing is not None:
+            kept = {key: value for key, value in self._outgoing.last.items() if key != "choices"}
+            self._pipe.push(replies.event({**kept, "choices": [], "usage": usage}))
         if self.ask.stream:
             self._pipe.push(replies.DONE)
         self._begin()

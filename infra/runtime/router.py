@@ -5,6 +5,7 @@ This file is the whole request pipeline; docs/design.md, The life of a request, 
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,8 @@ class Router:
     async def _close(self, call: Call, wire: Wire, replay: Replay, status: int) -> None:
         await call.close(status)
         await replay.end(wire.status, wire.kept, wire.complete)
-        self._gateway.telemetry.answered(call, status)
+        seconds = time.monotonic() - call.opened
+        self._gateway.afterwards.do(self._gateway.telemetry.answered, call, status, seconds)
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:

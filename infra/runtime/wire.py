@@ -20,6 +20,8 @@ EXPOSED = ", ".join(
     + [f"x-aethergate-{name}" for name in ("cost", "balance", "limited", "ignored", "fallback")]
 )
 
+_ANY_ORIGIN = {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
+
 OWN = (b"x-ratelimit-", b"cache-control")
 """Headers that an answer may bring itself."""
 
@@ -76,7 +78,7 @@ class Wire:
 
     async def answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Answers with JSON."""
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        raw = _raw(headers)
         raw += [(b"content-type", replies.JSON.encode()), (b"content-length", str(len(body)).encode())]
         await self.send({"type": "http.response.start", "status": status, "headers": raw})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
@@ -88,17 +90,24 @@ class Wire:
         }
         if self._call.ticket is not None:
             found |= self._call.ticket.headers()
-        found |= cors(self._call.path) | parting(self._call.gateway.draining)
+        found |= parting(self._call.gateway.draining)
         if self._call.endpoint.access == "admin":
             found["cache-control"] = "no-store"  # a cache on the way does not know that x-admin-key is a secret
-        return [(name.encode(), value.encode("latin-1", "replace")) for name, value in found.items()]
+        return _raw(found) + (_CORS if cors(self._call.path) else [])
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+
+
+_CORS = _raw(_ANY_ORIGIN)
 
 
 def cors(path: str) -> dict[str, str]:
     """Any origin may call /v1 and read its headers, without credentials; nobody else's page may call /admin."""
     if not path.startswith("/v1/"):
         return {}
-    return {"access-control-allow-origin": "*", "access-control-expose-headers": EXPOSED}
+    return dict(_ANY_ORIGIN)
 
 
 def parting(draining: bool) -> dict[str, str]:

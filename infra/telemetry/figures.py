@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -67,9 +66,8 @@ class Telemetry:
             found = self._children[metric, *labels] = metric.labels(*labels)
         return found
 
-    def answered(self, call: "Call", status: int) -> None:
-        """A request has its whole answer, or its client has gone (499)."""
-        seconds = time.monotonic() - call.opened
+    def answered(self, call: "Call", status: int, seconds: float) -> None:
+        """A request had its whole answer, or its client had gone (499), after so long."""
         self._of(self._answers, call.endpoint.name, str(status)).inc()
         self._of(self._seconds, call.endpoint.name).observe(seconds)
         log.info(
@@ -110,6 +108,7 @@ class Telemetry:
 
     def page(self, gateway: "Gateway") -> bytes:
         """The figures in Prometheus's text format."""
+        gateway.afterwards.catch_up()
         self._tasks.set(len(asyncio.all_tasks()))
         self._ledger_waiting.set(gateway.ledger.writer.depth)
         self._ledger_healthy.set(gateway.ledger.writer.healthy)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.ledger.ledger import Ledger
+from infra.ledger.operations import Settle
+from infra.ledger.sqlite_vault import SqliteVault
 from infra.metering.meter import Meter
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import MANIFEST, Running, running
@@ -70,14 +71,15 @@ async def test_the_slot_is_free_while_the_bill_is_still_being_written(
 ) -> None:
     backend.script(pieces=2)
     writing, go_on = asyncio.Event(), asyncio.Event()
-    real = Ledger.settle
+    real = SqliteVault.commit
 
-    async def slow(self: Ledger, *given: Any) -> Any:
-        writing.set()
-        await go_on.wait()
-        return await real(self, *given)
+    async def slow(self: SqliteVault, operations: Any) -> Any:
+        if any(isinstance(each, Settle) for each in operations):
+            writing.set()
+            await go_on.wait()
+        return await real(self, operations)
 
-    monkeypatch.setattr(Ledger, "settle", slow)
+    monkeypatch.setattr(SqliteVault, "commit", slow)
     headers = {"authorization": f"Bearer {await gate.key()}"}
     asking = asyncio.create_task(gate.client.post(PATH, json=CHAT, headers=headers))
     async with asyncio.timeout(10):
