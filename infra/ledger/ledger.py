@@ -49,6 +49,7 @@ HOLD_PATIENCE_SECONDS = 2.0
 SETTLE_PATIENCE_SECONDS = 10.0
 RECOVER_MAX = 1_000
 R = TypeVar("R", bound=Result)
+Meanwhile = Callable[[], None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,6 @@ class Refund:
     actor: str
     address: str
     idempotency_key: str
-
-
-def _nothing() -> None:
-    return None
 
 
 class Ledger:
@@ -180,12 +177,12 @@ class Ledger:
         """Notes how far a running request has come; what it says may be lost."""
         self.writer.submit(checkpoint)
 
-    async def settle(self, final: RequestRow, amount: int, meanwhile: Callable[[], None] = _nothing) -> Billed | None:
+    async def settle(self, final: RequestRow, amount: int, meanwhile: Meanwhile = None) -> Billed | None:
         """Ends a request with a bill of `amount` nano-units; None where the database did not answer within 10 s (the
         bill stays in line and is written when it does). `meanwhile` is called once the bill is on its way."""
         return await self._end(Settle(final.storable(), amount), meanwhile)
 
-    async def void(self, final: RequestRow, meanwhile: Callable[[], None] = _nothing) -> Billed | None:
+    async def void(self, final: RequestRow, meanwhile: Meanwhile = None) -> Billed | None:
         """Ends a request without a bill."""
         return await self._end(Void(final.storable()), meanwhile)
 
@@ -193,9 +190,10 @@ class Ledger:
         """Keeps a request that was refused before its hold, without waiting for it."""
         self.writer.submit(Void(final.storable()))
 
-    async def _end(self, operation: Settle | Void, meanwhile: Callable[[], None]) -> Billed | None:
+    async def _end(self, operation: Settle | Void, meanwhile: Meanwhile) -> Billed | None:
         answer = self.writer.submit(operation, SETTLE_PATIENCE_SECONDS)
-        asyncio.get_running_loop().call_soon(meanwhile)  # after the writer's turn, if nothing else keeps it busy
+        if meanwhile is not None:
+            asyncio.get_running_loop().call_soon(meanwhile)  # after the writer's turn, if nothing else keeps it busy
         try:
             result = await answer
         except BillingUnavailable:

@@ -126,11 +126,9 @@ class Gateway:
             await drains.refresh(self)
             await self.pool.start()
         self._pulse = asyncio.create_task(pulse.beat(self, serving), name="pulse")
-        self._rolling = (
-            asyncio.create_task(rolling.roll(self.store, lambda: self.manifest.gateway.journal.keep), name="rolling")
-            if serving
-            else None
-        )
+        if serving:
+            work = rolling.roll(self.store, lambda: self.manifest.gateway.journal.keep)
+            self._rolling = asyncio.create_task(work, name="rolling")
 
     async def _share_limits(self) -> None:
         writer = Writer(windows_vault(self.store, self.ledger.instance), lambda _: None, kept=(Amend, Leave))
