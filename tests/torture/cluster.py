@@ -155,6 +155,16 @@ class Cluster:
         )
         return rows[0]["id"], rows[0]["pid"], rows[0]["open"]
 
+    async def acquainted(self, seconds: float = 20) -> None:
+        """Waits until each of several processes has heard of the others, and so keeps no slots that it does not need.
+        Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while self.kind != "sqlite":
+                rows = await self.store.rows("SELECT slots FROM slot_shares")
+                if len(rows) >= 2 and not any(row["slots"] for row in rows):
+                    return
+                await asyncio.sleep(0.05)
+
     def beside(self, pid: int) -> list[str]:
         """Where somebody else answers; of several workers any of them does."""
         return [gate.url for gate in self.gates if gate.process.pid != pid]

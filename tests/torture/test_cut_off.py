@@ -48,7 +48,7 @@ async def test_who_alone_lost_the_database_ends_its_streams_before_others_get_it
         gates.database = postgres_url
         gates.gates = [lost, await gates.begin()]
         (key,) = await keys(gates, {"ada": 1})
-        await asyncio.sleep(2.5)  # they know each other
+        await gates.acquainted()
         gates.backend.script(pieces=60, delay=1)
         streams = [asyncio.create_task(streamed(http, lost.url, key)) for _ in range(SLOTS)]
         while gates.backend.running < SLOTS:
@@ -101,7 +101,7 @@ async def test_who_stood_still_for_longer_than_its_lease_ends_what_others_may_ha
         gates.manifest, gates.module = queue_of(64), MODULE
         await gates.start()
         (key,) = await keys(gates, {"ada": 1})
-        await asyncio.sleep(2.5)
+        await gates.acquainted()
         gates.backend.script(pieces=60, delay=1)
         streams = [asyncio.create_task(streamed(http, gates.gates[0].url, key)) for _ in range(SLOTS)]
         while gates.backend.running < SLOTS:

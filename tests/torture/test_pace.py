@@ -34,7 +34,7 @@ async def test_a_backends_pace_holds_over_all_processes(gates: Cluster) -> None:
     gates.backend.script(pieces=1, delay=0.05)
     await gates.start()
     (key,) = await keys(gates, {"ada": 1})
-    await asyncio.sleep(2.5)  # all have heard of each other
+    await gates.acquainted()
     lags: list[float] = []
     looking = asyncio.create_task(latest(gates.urls() * (2 if gates.kind == "sqlite-2" else 1), lags))
     answers = await at_once(gates.urls(), [key], COUNT, CHAT)

@@ -49,7 +49,7 @@ async def warm(gates: Cluster, callers: list[str]) -> None:
     gates.backend.script(pieces=1)
     for _ in range(4):
         await at_once(gates.urls(), callers, len(callers), CHAT)
-    await asyncio.sleep(2.5)
+    await gates.acquainted()
     gates.backend.seen.clear()
     gates.backend.running_max = 0
 
@@ -147,7 +147,7 @@ async def test_weights_of_one_and_three_are_served_one_to_three(gates: Cluster) 
     await gates.start()
     callers = await keys(gates, {"one": 1, "three": 3})
     await warm(gates, callers)
-    service = 0.2
+    service = 0.2 if FULL else 0.1
     gates.backend.script(pieces=1, first_delay=service)
     seconds, served = 60, Counter[int]()
     end, most = time.monotonic() + seconds, 100_000 if FULL else 80

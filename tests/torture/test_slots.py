@@ -83,11 +83,12 @@ async def test_a_process_that_stands_still_keeps_its_slots_and_ends_what_it_had(
     gates.manifest, gates.module = queue_of(64), MODULE
     await gates.start()
     (key,) = await keys(gates, {"ada": 1})
+    await gates.acquainted()
     gates.backend.script(pieces=240, delay=0.5)
     async with httpx.AsyncClient(timeout=180) as http:
         streams = [asyncio.create_task(streamed(http, gates.urls()[0], key)) for _ in range(SLOTS)]
         await until(lambda: gates.backend.running == SLOTS)
-        await asyncio.sleep(2.5)  # with a checkpoint, and they know each other
+        await asyncio.sleep(2)  # with a checkpoint
         who, pid, count = await gates.busiest()
         os.kill(pid, signal.SIGSTOP)
         try:

@@ -26,8 +26,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nothing is prov
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slots are rebalanced five times a second."""
-    monkeypatch.setattr(holding, "BEAT_SECONDS", 0.2)
+    """Slots are rebalanced ten times a second."""
+    monkeypatch.setattr(holding, "BEAT_SECONDS", 0.1)
 
 
 async def holds_all(here: House, process: Process, *, lapsed: bool) -> None:

@@ -2,11 +2,20 @@
 
 import asyncio
 
-from infra.backends import trial
+import pytest
+
+from infra.backends import holding, trial
 from infra.backends.faults import NotSent
 from infra.backends.pool import Pool
 from tests.infra.backends.processes import A, house
 from tests.standins.served import until
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots are rebalanced ten times a second, and who was refused a trial soon asks again."""
+    monkeypatch.setattr(holding, "BEAT_SECONDS", 0.1)
+    monkeypatch.setattr(trial, "AGAIN_SECONDS", 0.2)
 
 
 async def ejected(pool: Pool, seconds: float = 0.0) -> None:
