@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import socket
+import traceback
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -93,7 +94,8 @@ async def run(host: str, port: int, api_url: str, stop: asyncio.Event) -> None:
     config.include_server_header = False
     config.graceful_timeout = GRACE_SECONDS
     config.loglevel = "WARNING"
-    logging.getLogger("hypercorn.error").addFilter(QuietAboutLeavers())
+    for name in ("hypercorn.error", "engineio.server"):
+        logging.getLogger(name).addFilter(QuietAboutLeavers())
     app = create(api_url, storage_secret(os.environ))
 
     async def told_to_stop() -> None:
@@ -116,10 +118,11 @@ async def run(host: str, port: int, api_url: str, stop: asyncio.Event) -> None:
 
 
 class QuietAboutLeavers(logging.Filter):
-    """Drops one line of Hypercorn's: the traceback of an asset whose reader has left in the middle.
+    """Drops the tracebacks of a tab that is closed while it loads, which is no fault.
 
     Hypercorn lets the pieces for a closed connection fall, then tells h11 that the file is whole, which h11 takes for a
-    fault of ours: "Too little data for declared Content-Length". A tab that is closed while it loads is none.
+    fault of ours: "Too little data for declared Content-Length". Engine.IO greets a socket in a task of its own, which
+    finds nothing of a socket that has gone meanwhile: a KeyError of `_handle_connect`.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -127,6 +130,8 @@ class QuietAboutLeavers(logging.Filter):
         wrong = record.exc_info[1] if record.exc_info else None
         while isinstance(wrong, BaseExceptionGroup) and len(wrong.exceptions) == 1:
             wrong = wrong.exceptions[0]
+        if isinstance(wrong, KeyError):
+            return traceback.extract_tb(wrong.__traceback__)[-1].name != "_handle_connect"
         told = f"{type(wrong).__name__}: {wrong}"
         return not told.startswith("LocalProtocolError: Too little data for declared Content-Length")
 

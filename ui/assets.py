@@ -76,6 +76,7 @@ class Shelf:
         self._app = app
         self._compressed = GZipMiddleware(app, minimum_size=500)
         self._kept: dict[tuple[str, bool], list[Message]] = {}
+        self._reading: dict[tuple[str, bool], asyncio.Task[list[Message]]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -83,8 +84,15 @@ class Shelf:
             await self._app(scope, receive, send)
             return
         name = scope["path"], "gzip" in Headers(scope=scope).get("accept-encoding", "")
-        for message in self._kept.get(name) or await self._read(name, scope):
+        for message in self._kept.get(name) or await self._read_once(name, scope):
             await send(message)
+
+    async def _read_once(self, name: tuple[str, bool], scope: Scope) -> list[Message]:
+        """However many ask for it at once; who leaves meanwhile takes it from nobody."""
+        if name not in self._reading:
+            self._reading[name] = asyncio.create_task(self._read(name, scope))
+            self._reading[name].add_done_callback(lambda _: self._reading.pop(name))
+        return await asyncio.shield(self._reading[name])
 
     async def _read(self, name: tuple[str, bool], scope: Scope) -> list[Message]:
         said: list[Message] = []

@@ -61,6 +61,7 @@ class StandIn:
         self.running_max = 0
         """The most requests that were in work at once."""
         self._script = Script()
+        self._hurried = False
         self._once: list[Script] = []
         self._runner: web.AppRunner | None = None
 
@@ -70,7 +71,11 @@ class StandIn:
 
     def script(self, **fields: Any) -> None:
         """What every request gets from now on (see Script)."""
-        self._script = Script(**fields)
+        self._script, self._hurried = Script(**fields), False
+
+    def hurry(self) -> None:
+        """What streams still have to say comes without delay."""
+        self._hurried = True
 
     def once(self, **fields: Any) -> None:
         """What one coming request gets; several calls queue up."""
@@ -161,7 +166,7 @@ class StandIn:
                     return _cut(request, seen, script)
                 if script.hang_after is not None and seen.pieces >= script.hang_after:
                     await asyncio.Event().wait()
-                await asyncio.sleep(script.delay)
+                await asyncio.sleep(0 if self._hurried else script.delay)
             seen.pieces += is_piece
             seen.usage = event.get("usage") or seen.usage
             await answer.write(b"data: " + json.dumps(event).encode() + script.line_end * 2)

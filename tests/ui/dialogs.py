@@ -5,17 +5,27 @@ Nothing is confirmed but a new key, whose dialog shows it once.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 
 from tests.ui.browser import Browser
 from tests.ui.demo import DemoHouse
+from tests.ui.whole import Whole
 
 Step = tuple[str, ...]
 """(verb of Browser, its words …)."""
 FOOT = ".q-dialog .actions"
-_LINE = ".listing"
+OPEN = "!!document.querySelector('.q-dialog .q-card, dialog[open]')"
+ON_THE_PAGE = ("price-what-if",)
+"""No dialog."""
+FOLLOWED = ("refund", "refund-sure", "key-once")
+"""Which give way to the request that they are of, or stay until a button says that the key was copied."""
+READY = """(() => {
+  const room = document.querySelector("main.room");
+  return room && !/Loading/.test(room.innerText) && !room.classList.contains("stale");
+})()"""
+"""A page's content is there, and is of now."""
 
 
 def dialogs(targets: dict[str, str]) -> dict[str, tuple[str, list[Step]]]:
@@ -71,6 +81,29 @@ def dialogs(targets: dict[str, str]) -> dict[str, tuple[str, list[Step]]]:
         "change": ("/audit", [("first",), ("see", "From")]),
         "keyboard": ("/users", [("press", "?")]),
     }  # fmt: skip
+
+
+async def one_by_one(house: Whole, places: dict[str, str], only: Collection[str] = ()) -> AsyncIterator[str]:
+    """The names of all dialogs, each while it is open and still; of some, whose page is opened anew only where needed.
+
+    Whoever asks for the next one has closed it.
+    """
+    owner, there = house.browser, ""
+    for name, (path, steps) in dialogs(places).items():
+        if name in ON_THE_PAGE or (only and name not in only):
+            continue
+        if path != there:
+            await house.open(path)
+            await owner.until(f"location.pathname === {path.partition('?')[0]!r} && {READY}")
+        for verb, *words in steps:
+            await step(owner, verb, *words)
+        await owner.until(OPEN)
+        await owner.settled()
+        await owner.until("!!document.activeElement.closest('.q-dialog, dialog[open]')")
+        yield name
+        there = path if only and name not in FOLLOWED else ""
+        if there:
+            await owner.until(f"!{OPEN}")
 
 
 async def step(browser: Browser, verb: str, *words: str) -> None:

@@ -20,18 +20,13 @@ from infra.client import AdminClient
 from tests.ui.browser import BINARY, Browser, Chromium
 from tests.ui.conftest import ROOT
 from tests.ui.demo import ADMIN_KEY, DemoHouse, demo_house
-from tests.ui.dialogs import another_price, dialogs, step
+from tests.ui.dialogs import READY, another_price, dialogs, step
 from ui.pages import PAGES
 
 SIZES = {"desktop": (1360, 900, False), "phone": (390, 844, True)}
 THEMES = ("light", "dark")
 README = {"overview": 1180, "users-one": 826, "requests": 860}
 """Its pictures, and how tall they are."""
-READY = """(() => {
-  const room = document.querySelector("main.room");
-  return room && !/Loading/.test(room.innerText) && !room.classList.contains("stale");
-})()"""
-"""A page's content is there, and is of now."""
 
 
 async def shoot_all(house: DemoHouse, out: Path, only: list[str], ways: list[str]) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 import httpx
 import nicegui
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from tests.standins.admin_api import ADMIN_KEY, AdminStandIn
 from tests.ui.browser import Browser
 from tests.ui.conftest import Served, needs_browser
-from ui.assets import ours, overview_files
+from ui.assets import Shelf, ours, overview_files
 
 LOADED = """performance.getEntriesByType("resource").map(file => [new URL(file.name).pathname, file.transferSize])
   .filter(([path]) => path.startsWith("/static/") || path.startsWith("/_nicegui/"))"""
@@ -46,6 +48,36 @@ async def test_whoever_asks_for_the_rest_gets_the_whole(shared_room: Served) -> 
         assert (whole.headers["accept-ranges"], whole.headers.get("etag")) == ("none", None)
         assert (await browser.get("/static/nothing.js")).status_code == 404
         assert (await browser.get("/static/nothing.js")).status_code == 404
+
+
+async def test_many_who_ask_for_a_file_at_once_have_it_read_once() -> None:
+    read = 0
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal read
+        read += 1
+        await asyncio.sleep(0)
+        await PlainTextResponse("all of it" * 100)(scope, receive, send)
+
+    shelf = Shelf(app)
+    scope = {"type": "http", "method": "GET", "path": "/static/a.js", "headers": []}
+
+    async def ask() -> bytes:
+        said: list[bytes] = []
+
+        async def hear(message: Message) -> None:
+            said.append(message.get("body", b""))
+
+        await shelf(dict(scope), asyncio.Event().wait, hear)  # type: ignore[arg-type]
+        return b"".join(said)
+
+    first = asyncio.create_task(ask())
+    others = [asyncio.create_task(ask()) for _ in range(5)]
+    await asyncio.sleep(0)
+    first.cancel()  # who began it leaves
+    assert set(await asyncio.gather(*others)) == {b"all of it" * 100}
+    assert await ask() == b"all of it" * 100
+    assert read == 1
 
 
 async def test_what_one_reader_left_in_the_middle_is_whole_for_the_next(shared_room: Served) -> None:

@@ -29,6 +29,16 @@ async def test_an_open_tab_does_not_hold_the_exit_back(room: Served, own_gateway
     assert "Traceback" not in room.log.read_text()
 
 
+async def test_a_tab_that_is_closed_while_its_socket_is_greeted_is_no_fault(shared_room: Served) -> None:
+    """A room's log must hold no traceback."""
+    socket_url = shared_room.url.replace("http", "ws") + "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    for _ in range(40):
+        tab = await websockets.connect(socket_url, proxy=None)
+        await tab.recv()
+        await tab.send("40")
+        tab.transport.abort()
+
+
 def test_a_port_in_use_is_an_os_error_and_nothing_else() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         command = [sys.executable, "-m", "tests.ui.serve", str(taken.getsockname()[1]), "http://127.0.0.1:9"]

@@ -98,6 +98,7 @@ async def see_it_live(sdk: AsyncOpenAI, owner: Browser, backend: StandIn) -> Non
     await owner.click("Live", "nav")
     stream = await sdk.chat.completions.create(model="stand-in", messages=HELLO, stream=True)
     await owner.see("carol <b>")
+    backend.hurry()
     said = "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
     assert said.startswith("w0 w1 ")
     await owner.click("Requests", "nav")

@@ -21,7 +21,9 @@ async def test_tabs_share_what_they_ask_until_something_is_changed(
             ("/requests?since=86400", "alice", "/admin/requests"),
             ("/backends", "connection refused", "/admin/backends"),
         ):
-            if time.time() % 10 > 4:  # "the last day" begins at whole tens of seconds, the same for all tabs
+            if (
+                "since" in path and time.time() % 10 > 4
+            ):  # "the last day" begins at whole tens of seconds, the same for all tabs
                 await asyncio.sleep(10 - time.time() % 10)
             for tab in (owner, other):
                 await tab.open(shared_room.url + path)

@@ -23,6 +23,7 @@ Message = dict[str, str]
 def build(desk: Desk) -> None:
     """The page."""
     page = _Playground(desk)
+    ui.context.client.on_disconnect(page.put_away)
     ui.context.client.on_delete(page.leave)
 
 
@@ -119,8 +120,12 @@ class _Playground:
         if self._answering is not None:
             self._answering.cancel()
 
+    async def put_away(self) -> None:
+        """The page is closed, or its connection lost: a key is made anew when the next message wants one."""
+        await self._key.drop()
+
     async def leave(self) -> None:
-        """The page is closed: what runs ends, and the key is no more."""
+        """The page does not come back: what runs ends, and a key that was made meanwhile is no more."""
         self._stop()
         await self._key.drop()
 
