@@ -6,6 +6,9 @@ cd "$(dirname "$0")/../.."
 what=${1:-run}
 venv=.venv
 log=$venv/install.log
+# In the environment, so that the pip that pip starts for building tools does not try longer than this one.
+PIP_RETRIES=${PIP_RETRIES:-2}
+export PIP_RETRIES
 
 refuse() {
     printf '%s\n' "$1" >&2
@@ -44,7 +47,7 @@ unreachable() {
 }
 
 pip_install() {  # progress to the screen, warnings and errors to the log
-    "$venv/bin/python" -m pip --retries 2 install "$@" 2>>"$log"
+    "$venv/bin/python" -m pip install "$@" 2>>"$log"
 }
 
 need() {
