@@ -260,8 +260,9 @@ class Connection:
         self._idle_since = asyncio.get_running_loop().time()
         if self._next:
             self._start(self._next.popleft())
-        elif self._ending:
-            self._tasks.spawn(self._linger)
+        elif self._ending and not self._gone and self._watch is not None:
+            self._watch.cancel()
+            self._watch = self._tasks._task_group.create_task(self._linger())  # ends with the connection
         self.taken.set()
 
     async def close(self) -> None:
@@ -290,8 +291,7 @@ class Connection:
         await self._linger()
 
     async def _linger(self) -> None:
-        """At the drain one that idles stays for a while: its client was not told that the last answer was the last, so
-        a request may be on its way."""
+        """At the drain one that idles stays for a while: its client does not know, and a request may be on its way."""
         idle_since, impatient = self._idle_since, getattr(self._config, "impatient", None)
         if impatient is not None:
             with contextlib.suppress(TimeoutError):

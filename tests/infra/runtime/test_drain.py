@@ -95,6 +95,20 @@ async def test_after_a_stream_that_began_before_sigterm_one_more_request_is_serv
         assert await gate.ended() == 0
 
 
+async def test_nobody_is_waited_for_who_left_after_a_stream_that_began_before_sigterm(
+    gate: Served, backend: StandIn
+) -> None:
+    backend.script(pieces=5, delay=0.1)
+    async with gate.chat(await gate.key()) as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        gate.signal(signal.SIGTERM)
+        assert [line async for line in lines if line][-1] == "data: [DONE]"
+    began = asyncio.get_running_loop().time()
+    assert await gate.ended() == 0
+    assert asyncio.get_running_loop().time() - began < LINGER_SECONDS - 1
+
+
 @one_and_two
 async def test_a_connection_that_idles_is_closed_a_while_after_sigterm(gate: Served) -> None:
     async with httpx.AsyncClient(base_url=gate.url) as http:
