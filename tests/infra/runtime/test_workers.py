@@ -14,7 +14,7 @@ from infra.client import AdminClient
 from tests.infra.store import safes
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import ADMIN_KEY
-from tests.standins.served import Served, served, until
+from tests.standins.served import MANIFEST, Served, served, until
 
 
 @pytest.fixture
@@ -25,7 +25,8 @@ async def backend() -> AsyncIterator[StandIn]:
 
 @pytest.fixture
 async def pair(tmp_path: Path, backend: StandIn, postgres_url: str) -> AsyncIterator[Served]:
-    async with served(tmp_path, backend.url, "--workers", "2", database=postgres_url) as found:
+    roomy = MANIFEST.replace("slots: 8", "slots: 64")  # one worker may take many before the other takes any
+    async with served(tmp_path, backend.url, "--workers", "2", database=postgres_url, manifest=roomy) as found:
         await found.event("a worker serves", 2)
         yield found
 
