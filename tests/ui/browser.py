@@ -180,7 +180,7 @@ class Browser:
 
     async def settled(self) -> None:
         """Waits for a dialog that comes in: it takes the focus to its first field once it is there."""
-        await self.until("!document.querySelector('.q-transition--scale-enter-active')")
+        await self.until("!document.querySelector('.q-transition--scale-enter-active, .q-dialog__inner--animating')")
 
     async def type(self, label: str, text: str) -> None:
         """Puts `text` into the field of that label, in place of what stands there."""

@@ -84,7 +84,7 @@ def dialogs(targets: dict[str, str]) -> dict[str, tuple[str, list[Step]]]:
 
 
 async def one_by_one(house: Whole, places: dict[str, str], only: Collection[str] = ()) -> AsyncIterator[str]:
-    """The names of all dialogs, each while it is open and still; of some, whose page is opened anew only where needed.
+    """The names of all dialogs, or of `only` some, each while it is open and still; a page is opened anew where needed.
 
     Whoever asks for the next one has closed it.
     """
@@ -101,7 +101,7 @@ async def one_by_one(house: Whole, places: dict[str, str], only: Collection[str]
         await owner.settled()
         await owner.until("!!document.activeElement.closest('.q-dialog, dialog[open]')")
         yield name
-        there = path if only and name not in FOLLOWED else ""
+        there = path if name not in FOLLOWED else ""
         if there:
             await owner.until(f"!{OPEN}")
 

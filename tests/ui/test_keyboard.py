@@ -47,6 +47,15 @@ CUT = """(() => {
   return faults;
 })()"""
 
+AT_ITS_END = """(async () => {
+  while (!document.querySelector(".q-dialog .actions button")) await new Promise(requestAnimationFrame);
+  window.strayed = [];
+  [...document.querySelectorAll(".q-dialog .actions button")].at(-1).focus();
+  const note = event => event.target.closest(".q-dialog") || strayed.push(event.target);
+  document.addEventListener("focusin", note);
+  document.addEventListener("keydown", ({key}) => key === "Tab" || document.removeEventListener("focusin", note));
+})()"""
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
@@ -113,6 +122,23 @@ async def test_every_dialog_is_walked_by_tab_and_left_by_escape(house: Whole) ->
     wrong = [f"{name}: {fault}" for name, faults in found.items() for fault in faults]
     assert not wrong, "\n".join(wrong)
     assert len(found) == len(dialogs(PLACES)) - 1
+
+
+async def test_a_dialog_that_comes_in_already_holds_the_focus(house: Whole) -> None:
+    """Tab from its last button, before it has come to rest; it gives the focus back to what opened it all the same."""
+    owner = house.browser
+    await house.open("/users/ada")
+    await owner.until(f"location.pathname === '/users/ada' && {READY}")
+    for opener in ("Top up", "Adjust"):
+        await owner.click(opener)
+        await owner.run(AT_ITS_END)
+        for _ in range(3):
+            await owner.press("Tab")
+        assert await owner.run("strayed.map(e => e.outerHTML.slice(0, 160))") == [], opener
+        await owner.settled()
+        await owner.press("Escape")
+        await owner.until(f"!{OPEN}")
+        await owner.until(f"document.activeElement.closest('button')?.innerText === {opener!r}")
 
 
 async def test_on_a_phone_no_dialog_is_cut_and_every_field_has_its_name(house: Whole) -> None:

@@ -173,9 +173,20 @@ const room = {
     (found?.isConnected ? found : document.getElementById("room"))?.focus();
   }
 
+  // Quasar brings the focus back to a dialog only when its transition is over: until then Tab would go behind it, and
+  // what it came to there would be taken for what opened it. Nothing under the uppermost dialog can be reached at all.
   const isDialog = node => node.id?.startsWith("q-portal--dialog");
+
+  function onlyTheUppermost() {
+    const layers = [...document.body.children].filter(node => node.id === "app" || isDialog(node));
+    layers.forEach((layer, at) => layer.toggleAttribute("inert", at < layers.length - 1));
+  }
+
   const watching = new MutationObserver(changes => {
-    if (changes.some(change => [...change.removedNodes].some(isDialog))) giveBack();
+    const among = nodes => changes.some(change => [...change[nodes]].some(isDialog));
+    const gone = among("removedNodes");
+    if (gone || among("addedNodes")) onlyTheUppermost();
+    if (gone) giveBack();
   });
 
   document.addEventListener("DOMContentLoaded", () => watching.observe(document.body, {childList: true}));
