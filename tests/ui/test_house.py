@@ -176,3 +176,5 @@ async def test_the_books_are_proved_on_demand_and_changes_are_read_field_by_fiel
     await owner.click("key.mint")
     moment = await owner.until("document.querySelector('.diff-cell.come time')?.innerText")
     assert ":" in moment, "a time of the viewer's, no number of seconds"
+    heads = await owner.run("[...document.querySelectorAll('.diff-head')].map(head => head.innerText)")
+    assert heads == ["Field", "After"], "nothing was before"

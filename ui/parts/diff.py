@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from nicegui import ui
 
@@ -16,6 +16,17 @@ _CHANGE = frozenset({"kind", "subject", "text"})
 """What a change of gateway.yaml has: the text is read under its subject, and what else it has after all texts."""
 Difference = tuple[str, str, str]
 """(path of the field, before, after), as text."""
+
+
+class _Side(NamedTuple):
+    """A column: where its text stands in a Difference, what is above it, and the class that colours it."""
+
+    place: int
+    head: str
+    tone: str
+
+
+_SIDES = (_Side(1, "Before", "gone"), _Side(2, "After", "come"))
 
 
 def differences(before: Any, after: Any) -> list[Difference]:
@@ -37,20 +48,25 @@ def in_a_line(before: Any, after: Any, most: int = 2) -> str:
 
 
 def show_differences(before: Any, after: Any) -> None:
-    """A table of three columns; a sentence where nothing differs."""
+    """A table of fields, before and after; without the side on which nothing is; a sentence where nothing differs."""
     found = differences(before, after)
     if not found:
         ui.label("Nothing was noted beside the act itself.").classes("card-hint")
         return
-    with ui.element("div").classes("diff"):
-        for words in ("Field", "Before", "After"):
+    sides = [side for side in _SIDES if any(each[side.place] != ABSENT for each in found)]
+    with ui.element("div").classes("diff" if len(sides) == len(_SIDES) else "diff one-sided"):
+        for words in ("Field", *(side.head for side in sides)):
             ui.label(words).classes("diff-head")
-        for path, old, new in found:
-            ui.label(path or "it").classes("diff-field")
-            for text, tone in ((old, " gone"), (new, " come")):
-                with ui.element("div").classes("diff-cell" + (tone if text != ABSENT else "")):
-                    is_time = path.endswith("_at") and text.isdecimal()
-                    Moment(int(text)).show() if is_time else ui.label(text)
+        for each in found:
+            ui.label(each[0] or "it").classes("diff-field")
+            for side in sides:
+                _show_cell(each[0], each[side.place], side.tone)
+
+
+def _show_cell(path: str, text: str, tone: str) -> None:
+    with ui.element("div").classes("diff-cell" if text == ABSENT else f"diff-cell {tone}"):
+        is_time = path.endswith("_at") and text.isdecimal()
+        Moment(int(text)).show() if is_time else ui.label(text)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
