@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from infra.errors import (
     BackendError,
     BackendTimeout,
@@ -58,18 +60,30 @@ def clean(text: object) -> str:
 
 
 def said(body: Any) -> tuple[str, Mapping[str, Any]]:
-    """The message and the error object of an error body: OpenAI's, llama.cpp's, vLLM's, Ollama's {"error": "text"}."""
+    """The message and the error object of an error body: OpenAI's, llama.cpp's, vLLM's, Ollama's {"error": "text"},
+    whose text may be the whole error body of the llama.cpp server behind it."""
     found = body.get("error", body) if isinstance(body, Mapping) else body
+    if isinstance(found, str) and found.startswith("{"):
+        found = _opened(found)
     if isinstance(found, Mapping):
         return str(found.get("message") or found.get("detail") or ""), found
     return (found if isinstance(found, str) else ""), {}
+
+
+def _opened(text: str) -> Any:
+    try:
+        inner = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return text
+    return inner.get("error", inner) if isinstance(inner, Mapping) else text
 
 
 # llama.cpp: "request (3031 tokens) exceeds the available context size (2048 tokens)", "input (701 tokens) is too large
 # to process"; vLLM: "maximum context length is 2048 tokens"; Ollama: "the input length exceeds the context length".
 _CONTEXT = re.compile(
     r"exceed\w* (?:the )?(?:available |maximum |model'?s? )*context|maximum context length"
-    r"|context[_ ]length[_ ]exceeded|too large to process|longer than the maximum model length|prompt is too long",
+    r"|context[_ ]length[_ ]exceeded|too large to process|longer than the (?:maximum model|context) length"
+    r"|prompt is too long",
     re.IGNORECASE,
 )
 _NUMBERS = re.compile(r"(\d+) tokens?\b.*?(\d+)", re.DOTALL)
@@ -77,6 +91,7 @@ _NUMBERS = re.compile(r"(\d+) tokens?\b.*?(\d+)", re.DOTALL)
 # docs/backends.md, llama.cpp: mistakes of the client that llama.cpp answers with a 500.
 _CLIENTS_500 = re.compile(
     r"Failed to parse (?:messages|tools)|input is not supported|Unsupported tool|Missing '?\w+'? in message"
+    r"|no user query found|Tool call IDs should be"
     r"|\[json\.exception|failed to (?:decode|load) image|invalid (?:image|audio)|must be an array",
     re.IGNORECASE,
 )

@@ -146,9 +146,8 @@ class OllamaAdapter(Adapter):
         if status != 200 or not isinstance(found, dict):
             return frozenset()
         info = found.get("model_info")
-        sizes = [tokens(value) for name, value in (info or {}).items() if name.endswith(".context_length")]
-        if sizes and sizes[0]:
-            self._limits[model] = sizes[0]
+        if size := tokens(_of_architecture(info, "context_length")):
+            self._limits[model] = size
         if own := _OWN.search(str(found.get("parameters"))):
             self._own[model] = int(own[1])
         self._templates[model] = sum(len(str(found.get(name) or "").encode()) for name in ("template", "system"))
@@ -205,3 +204,10 @@ def _models(found: Any) -> list[tuple[str, dict[str, Any]]]:
     rows = found.get("models") if isinstance(found, dict) else None
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return [(row["name"], row) for row in rows if isinstance(row.get("name"), str)]
+
+
+def _of_architecture(info: Any, name: str) -> Any:
+    """A model of several parts tells it of each; its own stands under the name of its architecture."""
+    found = info if isinstance(info, dict) else {}
+    own = found.get(f"{found.get('general.architecture')}.{name}")
+    return own or next((value for key, value in found.items() if key.endswith(f".{name}")), None)

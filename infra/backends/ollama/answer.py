@@ -91,6 +91,7 @@ class OllamaRepair(Repair):
         rows = answer.get("logprobs")
         if not isinstance(rows, list):
             return {"logprobs": None}
+        rows = [{"bytes": None, "top_logprobs": [], **row} for row in rows if isinstance(row, Mapping)]
         return {"logprobs": {"content": rows} if self._task == "chat" else legacy({"content": rows})}
 
     def _embeddings(self, answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,12 +114,17 @@ def _base64(vector: list[float]) -> str:
         raise BackendError("The backend's embeddings are not numbers.") from error
 
 
-def _usage(answer: Mapping[str, Any]) -> dict[str, int] | None:
-    """Older ones leave out `prompt_eval_count` where the whole prompt came from the cache: a usage without
-    `prompt_tokens` then, of which only the output was measured."""
+def _usage(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """With what came from the cache, where it is told, which is a part of `prompt_eval_count`.
+
+    Older ones leave out `prompt_eval_count` where the whole prompt came from the cache: a usage without
+    `prompt_tokens` then, of which only the output was measured.
+    """
     sent, produced = tokens(answer.get("prompt_eval_count")), tokens(answer.get("eval_count", 0))
     if produced is not None and "prompt_eval_count" not in answer and "eval_count" in answer:
         return {"completion_tokens": produced}
     if sent is None or produced is None:
         return None
-    return {"prompt_tokens": sent, "completion_tokens": produced, "total_tokens": sent + produced}
+    found = {"prompt_tokens": sent, "completion_tokens": produced, "total_tokens": sent + produced}
+    cached = tokens(answer.get("prompt_eval_cached_count"))
+    return found if cached is None else {**found, "prompt_tokens_details": {"cached_tokens": min(cached, sent)}}

@@ -69,7 +69,8 @@ def messages(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         if thought := message.get("reasoning_content") or message.get("reasoning"):
             one["thinking"] = thought
         if one["role"] == "tool":
-            one |= {"tool_name": names.get(message.get("tool_call_id")) or message.get("name") or ""}
+            called = message.get("tool_call_id")
+            one |= {"tool_name": names.get(called) or message.get("name") or ""} | _id("tool_call_id", called)
         found.append(one)
     return found
 
@@ -108,8 +109,14 @@ def _calls(calls: Any, names: dict[Any, Any], where: str) -> list[dict[str, Any]
         if not isinstance(function, Mapping):
             raise BadRequest(f"{at} must have a function.", param=at)
         names[call.get("id")] = function.get("name")
-        found.append({"function": {"name": function.get("name"), "arguments": _arguments(function, at)}})
+        said = {"name": function.get("name"), "arguments": _arguments(function, at)}
+        found.append({**_id("id", call.get("id")), "function": said})
     return found
+
+
+def _id(name: str, given: Any) -> dict[str, str]:
+    """Newer ones tell by it which of two calls of one tool is answered; older ones do not read it."""
+    return {name: given} if isinstance(given, str) and given else {}
 
 
 def _arguments(function: Mapping[str, Any], where: str) -> dict[str, Any]:

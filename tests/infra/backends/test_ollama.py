@@ -161,8 +161,10 @@ async def test_tool_calls_plain_streamed_and_answered(adapter: Adapter, ollama: 
     result = {"role": "tool", "tool_call_id": call["id"], "content": "sunny"}
     await whole(adapter, "chat", messages=[*ASKS_WEATHER, choice["message"], result], tools=[WEATHER])
     sent = ollama.seen[-1][1]["messages"]
-    assert sent[1]["tool_calls"] == [{"function": {"name": "weather", "arguments": {"city": "Paris"}}}]
-    assert sent[2] == {"role": "tool", "tool_name": "weather", "content": "sunny"}
+    assert sent[1]["tool_calls"] == [
+        {"id": call["id"], "function": {"name": "weather", "arguments": {"city": "Paris"}}}
+    ]
+    assert sent[2] == {"role": "tool", "tool_name": "weather", "tool_call_id": call["id"], "content": "sunny"}
 
 
 async def test_a_tool_choice_that_ollama_cannot_keep_is_named_as_ignored(
