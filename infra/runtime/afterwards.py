@@ -13,7 +13,7 @@ its next request is part of what it waits for."""
 
 
 class Afterwards:
-    """One per gateway. In order; at its end, and before anybody looks at the figures, `catch_up`."""
+    """One per gateway. In order; `catch_up` at its end, and before Prometheus gets its page."""
 
     def __init__(self) -> None:
         self._due: list[tuple[Callable[..., None], tuple[Any, ...]]] = []

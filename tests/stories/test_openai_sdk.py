@@ -16,9 +16,9 @@ from infra.config.objects import Limits
 from infra.units import rate
 from tests.standins.llama import Llama
 from tests.standins.running import Running, running
+from tests.stories.money import INPUT, OUTPUT, balance, cost
 
 MODEL = "smollm2:135m"
-INPUT, OUTPUT = 100, 400
 """Nano-units per token at 0.10 and 0.40 per million."""
 MANIFEST = """
 gateway: {{database: "{database}"}}
@@ -41,21 +41,6 @@ HELLO: list[Any] = [{"role": "user", "content": "Say hello."}]
 async def gate(tmp_path: Path, llama: Llama) -> AsyncIterator[Running]:
     async with running(tmp_path, MANIFEST, llama=llama.url) as found:
         yield found
-
-
-@pytest.fixture
-async def client(gate: Running) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gate.url}/v1", api_key=await gate.key(), max_retries=0, timeout=60) as found:
-        yield found
-
-
-async def balance(gate: Running) -> int:
-    await gate.settled()
-    return (await gate.user()).balance
-
-
-def cost(usage: Any) -> int:
-    return usage.prompt_tokens * INPUT + usage.completion_tokens * OUTPUT
 
 
 async def test_models_are_listed_and_retrieved(client: AsyncOpenAI) -> None:

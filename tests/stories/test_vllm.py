@@ -16,10 +16,10 @@ from infra.backends.adapters import make
 from infra.backends.adapters.base import Adapter
 from infra.config.objects import Backend
 from tests.standins.running import Running, running
+from tests.stories.money import balance, cost
 
 VLLM = os.environ.get("AETHERGATE_TEST_VLLM", "")
 pytestmark = pytest.mark.skipif(not VLLM, reason="AETHERGATE_TEST_VLLM names no vLLM server (docs/backends.md, vLLM)")
-INPUT, OUTPUT = 100, 400
 """Nano-units per token at 0.10 and 0.40 per million."""
 MANIFEST = """
 gateway: {{database: "{database}"}}
@@ -54,21 +54,6 @@ async def adapter() -> AsyncIterator[Adapter]:
 async def gate(tmp_path: Path, adapter: Adapter) -> AsyncIterator[Running]:
     async with running(tmp_path, MANIFEST, vllm=VLLM, name=adapter.known.models[0]) as found:
         yield found
-
-
-@pytest.fixture
-async def client(gate: Running) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=f"{gate.url}/v1", api_key=await gate.key(), max_retries=0, timeout=60) as found:
-        yield found
-
-
-async def balance(gate: Running) -> int:
-    await gate.settled()
-    return (await gate.user()).balance
-
-
-def cost(usage: Any) -> int:
-    return usage.prompt_tokens * INPUT + usage.completion_tokens * OUTPUT
 
 
 async def test_a_probe_tells_what_is_loaded_with_its_context_and_who_works(adapter: Adapter) -> None:
