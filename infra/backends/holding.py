@@ -102,7 +102,7 @@ class Holding:
         slots = self._station.slots
         if not slots.free and slots.usable < slots.total:
             self.exchange()
-        elif len(self._station.queue) == 1 and self._flying is None:
+        elif self._station.lacking == 1 and self._flying is None:
             self._beat_in(self._pause())  # sooner than while nobody waited
 
     def want(self) -> None:
@@ -170,15 +170,20 @@ class Holding:
     def _claim(self) -> Claim:
         slots, best = self._station.slots, self._station.queue.best()
         nobody = (Rank.IDLE, 1, 1) if self._wanted and not slots.leased else (0, 0, 1)
-        rank, waiting, weight = best if best is not None and not self._ended else nobody
+        rank, waiting, weight = best if best is not None and self._station.lacking and not self._ended else nobody
         return Claim(self._sharing.instance, slots.leased or 0, waiting, int(rank), weight)
+
+    @property
+    def _needed(self) -> int:
+        """Slots that are used, or will be by those who wait for the pace alone."""
+        return self._station.slots.busy + len(self._station.queue)
 
     def _beat(self) -> None:
         """What was idle for a whole beat goes back, where there is anybody else; where they wait, all that is idle."""
         slots = self._station.slots
-        if self.others and not len(self._station.queue):
-            needed = slots.busy if self.waiting_elsewhere else slots.peak
-            slots.leased = min(slots.leased or 0, max(slots.busy, needed))
+        if self.others and not self._station.lacking:
+            needed = self._needed if self.waiting_elsewhere else max(self._needed, slots.peak)
+            slots.leased = min(slots.leased or 0, needed)
         slots.peak = slots.busy
         self.exchange()
 
@@ -201,9 +206,9 @@ class Holding:
             self._wanted = self._wanted and not got
             self._give_back_what_others_got()
         self._station.settled()
-        slots, waiting = self._station.slots, len(self._station.queue)
-        if self.waiting_elsewhere and not waiting and (slots.leased or 0) > slots.busy:
-            slots.leased, self._again = slots.busy, True
+        slots, waiting = self._station.slots, self._station.lacking
+        if self.waiting_elsewhere and not waiting and (slots.leased or 0) > self._needed:
+            slots.leased, self._again = self._needed, True
         if self._again or (got and waiting and self.others):
             self.exchange()
         elif not self._ended:
@@ -227,7 +232,7 @@ class Holding:
 
     def _pause(self) -> float:
         slots = self._station.slots
-        if not len(self._station.queue) or not self.others:
+        if not self._station.lacking or not self.others:
             return BEAT_SECONDS
         if slots.usable >= slots.total:
             return min(BEAT_SECONDS, max(HEAR_SECONDS_MIN, slots.seconds / HEARS_PER_REQUEST))

@@ -1,23 +1,28 @@
 """A backend's `pace`: a leaky bucket of its starts, which is one for all processes that send there.
 
-Who is alone asks nobody. Where there are others the database keeps the bucket, and each start has its turn from there:
-who comes too early sleeps until then. A process that is alone holds all the slots (`infra.backends.sharing`), so before
-another one can start anything it has heard of it, and has told the database how full its bucket is.
+Who waits for it waits in the backend's queue, and the next in turn gets it. Who is alone asks nobody. Where there are
+others the database keeps the bucket, and each start has its turn from there. A process that is alone holds all the
+slots (`infra.backends.sharing`), so before another one can start anything it has heard of it, and has told the database
+how full its bucket is.
 """
 
 import asyncio
-import heapq
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from infra.errors import BillingUnavailable
+from infra.config.objects import Backend
 from infra.store.clock import SECOND_US
 from infra.units import Rate
 
 if TYPE_CHECKING:
     from infra.backends.holding import Holding
+
+
+LEAD_SECONDS = 0.25
+"""Turns of so long are asked for ahead where the database gives them."""
 
 
 class Bucket:
@@ -29,9 +34,13 @@ class Bucket:
         self.empty = empty
         """When all of it will have leaked out."""
 
+    def next(self, parts: int = 1) -> float:
+        """When there is room for one more."""
+        return self.empty + self.each * parts - self.whole
+
     def turn(self, now: float, parts: int = 1) -> float:
         """When one more may start, which it then does; `parts`: as one of so many that share the rate."""
-        at = max(now, self.empty + self.each * parts - self.whole)
+        at = max(now, self.next(parts))
         self.empty = max(self.empty, at) + self.each * parts
         return at
 
@@ -70,27 +79,73 @@ def turns(starts: list[Start], now_us: int, empty_us: int | None) -> tuple[list[
 
 
 class Pace:
-    """Of one backend in one process. `clock` gives monotonic seconds."""
+    """Of one backend in one process: whether one more may start now, and who is told when. `opened` is called then, and
+    starts at most one, or nobody: a turn that finds nobody is lost, with the next one it would be two at once. So who
+    starts is decided in that moment, by the queue. `clock` gives monotonic seconds."""
 
-    def __init__(self, backend: str, rate: Rate, slots: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.rate, self._backend, self._clock = rate, backend, clock
-        self._bucket = Bucket(rate.seconds / rate.count, rate.seconds)
-        self._most = rate.seconds + slots * self._bucket.each  # nobody waits without a slot
+    def __init__(
+        self,
+        backend: str,
+        rate: Rate,
+        slots: int,
+        opened: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backend, self._opened, self._clock = backend, opened, clock
+        self._bucket = Bucket(0, 0)
+        self.set(rate, slots)
         self._shared = False
         """Whether the database knows the bucket better than we do."""
-        self._unused: list[float] = []
-        """Turns of those who left before they came."""
+        self._come = self._asked = 0
+        """Turns from the database whose moment is now, and those that are still to come."""
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def wait(self, holding: "Holding | None") -> None:
-        """Returns when one more may start; cancelled, its turn is the next one's."""
-        at = self._left_over()
-        if at is None:
-            at = await self._turn(holding)
-        try:
-            await asyncio.sleep(max(0.0, at - self._clock()))
-        except asyncio.CancelledError:
-            heapq.heappush(self._unused, at)
-            raise
+    @classmethod
+    def of(cls, backend: Backend, before: "Pace | None", opened: Callable[[], None]) -> "Pace | None":
+        """As gateway.yaml has it; a reload does not empty the bucket."""
+        if backend.pace is None:
+            return None
+        if before is None:
+            return cls(backend.name, backend.pace, backend.slots, opened)
+        before.set(backend.pace, backend.slots)
+        return before
+
+    def set(self, rate: Rate, slots: int) -> None:
+        """How fast, from now on."""
+        self._bucket.each, self._bucket.whole = rate.seconds / rate.count, rate.seconds
+        self._most = rate.seconds + slots * self._bucket.each  # nobody asks without a slot
+
+    @property
+    def each(self) -> float:
+        """Seconds between two starts, in the long run."""
+        return self._bucket.each
+
+    @property
+    def left(self) -> float:
+        """Seconds until the next one may start, as far as this process knows."""
+        return max(0.0, self._bucket.next() - self._clock())
+
+    def open(self, holding: "Holding | None") -> bool:
+        """Whether one may start at this moment."""
+        return self._come > 0 or (self._alone(holding) and not self.left)
+
+    def start(self) -> None:
+        """One does."""
+        if self._come:
+            self._come -= 1
+        else:
+            self._bucket.turn(self._clock())
+
+    def want(self, count: int, holding: "Holding | None") -> None:
+        """So many wait for nothing else."""
+        if self._alone(holding):
+            if count and self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(self.left, self._due)
+            return
+        assert holding is not None
+        # Few at a time: who comes, here or in another process, may have to go first.
+        for _ in range(self._asked, min(count, max(1, int(LEAD_SECONDS / self.each)))):
+            self._ask(holding)
 
     def meet(self, holding: "Holding") -> None:
         """There is another process now: what has started here counts for it, too."""
@@ -98,30 +153,35 @@ class Pace:
             holding.turn(self._start(turns=0)).add_done_callback(self._told)
             self._shared = True
 
-    def _left_over(self) -> float | None:
-        """A turn that has come without its owner is lost: with the next one's it would be two at once."""
-        while self._unused:
-            at = heapq.heappop(self._unused)
-            if at > self._clock():
-                return at
-        return None
+    def _alone(self, holding: "Holding | None") -> bool:
+        return holding is None or not (holding.others or self._shared)
 
-    async def _turn(self, holding: "Holding | None") -> float:
-        if holding is None or not (holding.others or self._shared):
-            return self._bucket.turn(self._clock())
+    def _due(self) -> None:
+        self._timer = None
+        self._opened()
+
+    def _ask(self, holding: "Holding") -> None:
         answer = holding.turn(self._start())
-        self._shared = True
-        try:
-            turn = await asyncio.shield(answer)
-        except asyncio.CancelledError:
-            answer.add_done_callback(self._late)
-            raise
-        except BillingUnavailable:
+        self._shared, self._asked = True, self._asked + 1
+        answer.add_done_callback(partial(self._answered, holding))
+
+    def _answered(self, holding: "Holding", answer: "asyncio.Future[Turn]") -> None:
+        if answer.cancelled():
+            self._asked -= 1
+            return
+        if answer.exception() is not None:  # without the database each process has its part
             self._shared = False
-            return self._bucket.turn(self._clock(), 1 + len(holding.others))
-        self._learn(turn)
-        self._shared = bool(holding.others)
-        return self._clock() + turn.wait_us / SECOND_US
+            wait = self._bucket.turn(self._clock(), 1 + len(holding.others)) - self._clock()
+        else:
+            self._learn(answer.result())
+            self._shared = bool(holding.others)
+            wait = answer.result().wait_us / SECOND_US
+        asyncio.get_running_loop().call_later(max(0.0, wait), self._its_turn)
+
+    def _its_turn(self) -> None:
+        self._asked, self._come = self._asked - 1, 1
+        self._opened()
+        self._come = 0
 
     def _start(self, turns: int = 1) -> Start:
         used = 0.0 if self._shared else max(0.0, self._bucket.empty - self._clock())
@@ -134,11 +194,6 @@ class Pace:
     def _told(self, answer: "asyncio.Future[Turn]") -> None:
         if answer.exception() is not None:
             self._shared = False  # the next start tells it
-
-    def _late(self, answer: "asyncio.Future[Turn]") -> None:
-        if answer.exception() is None:
-            self._learn(answer.result())
-            heapq.heappush(self._unused, self._clock() + answer.result().wait_us / SECOND_US)
 
 
 def _us(seconds: float) -> int:

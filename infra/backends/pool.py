@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from infra.backends import forecast
 from infra.backends.adapters import make
 from infra.backends.adapters.base import Adapter
 from infra.backends.adapters.embedded import EmbeddedAdapter
@@ -12,7 +13,6 @@ from infra.backends.health import look, watch
 from infra.backends.queue import Rank
 from infra.backends.seat import Seat
 from infra.backends.sharing import Sharing
-from infra.backends.slots import MEASURED
 from infra.backends.state import BackendState, state_of
 from infra.backends.station import Station
 from infra.backends.waiter import Told, Waiter
@@ -145,15 +145,12 @@ class Pool:
             await asyncio.gather(*(station.claim_trial() for station in known))
             known = self._known(targets)  # one may have been taken out meanwhile
         found = self._candidates(known, spare)
-        free = {name: station for name, station in found.items() if station.slots.free}
+        free = {name: station for name, station in found.items() if station.ready}
         for station in found.values():
             station.want_trial()
         if free:
-            seat = self._take(free, known, prefix, spare)
-        else:
-            seat = await self._wait(list(found.values()), Waiter(known, user, weight, rank, told, spare))
-        await seat.keep_pace()
-        return seat
+            return self._take(free, known, prefix, spare)
+        return await self._wait(list(found.values()), Waiter(known, user, weight, rank, told, spare))
 
     @property
     def crowded(self) -> bool:
@@ -170,9 +167,9 @@ class Pool:
         """
         found = list(self._candidates(self._known(targets), spare).values())
         station = max(found, key=lambda one: one.space(rank))
-        if station.slots.usable - station.slots.busy <= station.coming:
+        if len(station.queue) or station.slots.idle <= station.coming:
             room = [one for one in found if one.space(rank) > 0]
-            refused = _no_room(found, room, user, weight, rank)
+            refused = forecast.refusal(found, room, user, weight, rank)
             if refused is not None:
                 raise refused
         station.coming += 1
@@ -229,7 +226,7 @@ class Pool:
     async def _wait(self, found: list[Station], waiter: Waiter) -> Seat:
         """In the queues of all candidates that have room, until the first of them has a slot."""
         room = [station for station in found if station.has_room(waiter.rank)]
-        refused = _no_room(found, room, waiter.user, waiter.weight, waiter.rank)
+        refused = forecast.refusal(found, room, waiter.user, waiter.weight, waiter.rank)
         if refused is not None:
             raise refused
         longest = max(station.backend.queue.wait for station in room)
@@ -240,7 +237,7 @@ class Pool:
             waiter.tell()
             await asyncio.wait({waiter.granted}, timeout=longest)
             if not waiter.granted.done():
-                seconds = min(station.wait(len(station.queue)) for station in room)
+                seconds = forecast.seconds([forecast.lane(station, len(station.queue)) for station in room])
                 raise Overloaded("No slot became free in time.", retry_after=seconds)
             return waiter.granted.result()
         except BaseException:
@@ -283,18 +280,3 @@ class Pool:
         task = asyncio.create_task(adapter.close(), name="close a backend's connections")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-
-
-def _no_room(
-    found: Sequence[Station], room: Sequence[Station], user: str, weight: int, rank: Rank
-) -> Overloaded | None:
-    """Why nobody may wait: every queue is full, or the wait would be longer than allowed, where the speed is known."""
-    if not room:
-        seconds = min(station.wait(len(station.queue) + 1) for station in found)
-        return Overloaded("The queue of this model is full.", retry_after=seconds)
-    longest = max(station.backend.queue.wait for station in room)
-    seconds = min(station.wait(station.place(user, weight, rank)) for station in room)
-    if seconds <= longest or any(station.slots.finished < MEASURED for station in room):
-        return None
-    words = f"The wait for this model is about {seconds:.0f} seconds, too long to queue."
-    return Overloaded(words, retry_after=seconds - longest)

@@ -70,7 +70,7 @@ class Round(Generic[T]):
         while True:
             user, line = next(iter(self.lines.items()))
             self.lines.move_to_end(user)
-            line.deficit += line.weight
+            line.deficit = _kept(line, cost) + line.weight
             if line.deficit >= cost:
                 break
         line.deficit -= cost
@@ -98,15 +98,20 @@ class Round(Generic[T]):
         """How many of these are served before one that `user` pushes now (exact while the largest weight stays)."""
         cost = max([weight, *self.weights])
         mine = self.lines.get(user)
-        deficit, position = (mine.deficit, len(mine.waiting) + 1) if mine is not None else (0, 1)
+        deficit, position = (_kept(mine, cost), len(mine.waiting) + 1) if mine is not None else (0, 1)
         visits = -(-(position * cost - deficit) // weight)
         found = position - 1
         for line in self.lines.values():
             if line is mine:
                 visits -= 1  # those behind come once less before it is our turn
             else:
-                found += min(len(line.waiting), (line.deficit + visits * line.weight) // cost)
+                found += min(len(line.waiting), (_kept(line, cost) + visits * line.weight) // cost)
         return found
+
+
+def _kept(line: Line[T], cost: int) -> int:
+    """What a line has earned up to now: less than a turn, also where it was earned while a turn cost more."""
+    return min(line.deficit, cost - 1)
 
 
 class FairQueue(Generic[T]):

@@ -71,12 +71,3 @@ class Seat:
         last = not self._spare and not any(other.sound for other in self._others)
         self._station.noted("failed")
         self._station.judge(self._station.ejection.failed(trial=trial, last=last), "ejected")
-
-    async def keep_pace(self) -> None:
-        """Waits until the backend's `pace` lets one more request start; cancelled, the slot goes back."""
-        if self._station is not None and self._station.pace is not None:
-            try:
-                await self._station.pace.wait(self._station.holding)
-            except BaseException:
-                self.release(used=False)
-                raise

@@ -8,6 +8,7 @@ GUESS_SECONDS = 5.0
 MEASURED = 5
 """So many finished requests make the mean believable."""
 _SHARE = 0.2
+_SHORTEST = 1e-6
 
 
 class Slots:
@@ -42,6 +43,11 @@ class Slots:
         """After a reload that took slots away, more may be busy than there are."""
         return self.busy < self.usable
 
+    @property
+    def idle(self) -> int:
+        """How many are free."""
+        return max(0, self.usable - self.busy)
+
     def take(self) -> None:
         if not self.free:
             raise RuntimeError("no slot is free")
@@ -60,10 +66,11 @@ class Slots:
             self.seconds = seconds if self.finished == 0 else (1 - _SHARE) * self.seconds + _SHARE * seconds
             self.finished += 1
 
-    def wait(self, position: int) -> float:
-        """Seconds until the `position`-th waiter gets a slot, as far as the measured speed tells. A request takes at
-        least as long as all that run have taken up to now; before one was measured, as the first of them has."""
-        seconds = self.seconds
+    @property
+    def each(self) -> float:
+        """Seconds between two slots that become free, as far as the measured speed tells. A request takes at least as
+        long as all that run have taken up to now; before one was measured, as the first of them has."""
+        seconds = max(self.seconds, _SHORTEST)
         if self.busy:
             seconds = max(seconds, time.monotonic() - (self._latest if self.finished else self._since))
-        return position * seconds / self.total
+        return seconds / self.total

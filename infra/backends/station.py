@@ -1,7 +1,6 @@
 """One backend at work: its adapter, its slots, who waits for them, and what its health is."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,8 +8,10 @@ from dataclasses import replace
 from infra.backends.adapters.base import Adapter, Probe
 from infra.backends.ejection import Ejection
 from infra.backends.faults import NotSent
+from infra.backends.forecast import lane, seconds
 from infra.backends.holding import Holding
 from infra.backends.pace import Pace
+from infra.backends.places import Places
 from infra.backends.queue import FairQueue, Rank
 from infra.backends.seat import Seat
 from infra.backends.service import Service
@@ -19,11 +20,6 @@ from infra.backends.slots import Slots
 from infra.backends.waiter import Waiter
 from infra.config.objects import Backend, Target
 from infra.errors import GatewayError, NoBackend, Overloaded
-
-TELL_SECONDS = 0.2
-"""Places are told at most so often."""
-TELL_RARELY = 50
-"""And with so many times the time in between that it took to count them."""
 
 
 class Station:
@@ -34,8 +30,7 @@ class Station:
         self.queue: FairQueue[Waiter] = FairQueue(backend.queue.length)
         self._retire = retire
         self._leases: Counter[Adapter] = Counter()
-        self._telling: asyncio.TimerHandle | None = None
-        self._tell_took = 0.0
+        self.places = Places(self)
         self.ejection = Ejection()
         self.turn = 0.0
         """Virtual time of its next turn among backends that are equally busy (infra.backends.choice)."""
@@ -51,6 +46,9 @@ class Station:
         """What this process has of the slots, where others send to the backend too."""
         self.coming = 0
         """Requests that were let in and have not asked for their slot yet."""
+        self.shared = 0
+        """Of those who wait here, how many wait for other backends, too."""
+        self.pace: Pace | None = None
         self._hopeful: list[Waiter] = []
         """Came when the queue was full, since a slot seemed to be free elsewhere."""
         self._equip(backend, adapter)
@@ -63,7 +61,7 @@ class Station:
         self.last_error: str | None = None
         self.checked_us: int | None = None
         self.retry_seconds = 1.0
-        self.pace = Pace(backend.name, backend.pace, backend.slots) if backend.pace else None
+        self.pace = Pace.of(backend, self.pace, self.grant)
         draining = self.service.draining
         self.service = Service(backend.available)
         self.service.draining = draining
@@ -117,6 +115,8 @@ class Station:
         """A slot with the adapter of now; the caller has looked whether one is free. `targets`: all that could serve
         the request; `spare`: so could another model."""
         self.slots.take()
+        if self.pace is not None:
+            self.pace.start()
         self._leases[self.adapter] += 1
         return Seat(self, targets[self], [other for other in targets if other is not self], spare)
 
@@ -133,11 +133,31 @@ class Station:
         self.grant()
 
     def grant(self) -> None:
-        """Gives free slots to those who wait, in their order."""
-        while self.slots.free and self.service.closed() is None and (waiter := self.queue.pop()) is not None:
+        """Gives free slots to those who wait, in their order, and no faster than the backend's pace."""
+        while self.slots.free and self._open and self.service.closed() is None and (waiter := self.queue.pop()):
             waiter.leave()
             waiter.granted.set_result(self.take(waiter.targets, waiter.spare))
-            self.tell_soon()
+            self.places.changed()
+        self._look_to_the_pace()
+
+    @property
+    def _open(self) -> bool:
+        return self.pace is None or self.pace.open(self.holding)
+
+    @property
+    def ready(self) -> bool:
+        """Whether one who comes now can have a slot at once: nobody waits who comes before."""
+        return self.slots.free and (self.pace is None or (not len(self.queue) and self._open))
+
+    def _look_to_the_pace(self) -> None:
+        waits = len(self.queue) and self.slots.free and self.service.closed() is None
+        if self.pace is not None and waits and not self._open:
+            self.pace.want(min(len(self.queue), self.slots.idle), self.holding)
+
+    @property
+    def lacking(self) -> int:
+        """How many of those who wait have no slot in sight; the others wait for the pace alone."""
+        return max(0, len(self.queue) - self.slots.idle)
 
     def most(self, rank: Rank) -> int:
         """How many may wait when one of this rank comes: a full queue does not keep the owner out."""
@@ -145,12 +165,11 @@ class Station:
 
     def space(self, rank: Rank) -> int:
         """How many more of this rank may come, those that are on their way not counted."""
-        free = max(0, self.slots.usable - self.slots.busy)
-        return free + max(0, self.most(rank) + self._hope() - len(self.queue)) - self.coming
+        return max(0, self.slots.idle + self.most(rank) + self._hope() - len(self.queue)) - self.coming
 
     def has_room(self, rank: Rank) -> bool:
         """Whether one more may wait: within the length, or where a slot seems to be free elsewhere."""
-        return len(self.queue) < self.most(rank) + self._hope()
+        return len(self.queue) < self.slots.idle + self.most(rank) + self._hope()
 
     def _hope(self) -> int:
         """How many slots seem to be free elsewhere, for a queue that lets nobody wait: where some may, those wait for
@@ -159,10 +178,11 @@ class Station:
 
     def came(self, waiter: Waiter) -> None:
         """One more waits here."""
-        if len(self.queue) >= self.most(waiter.rank):
+        if len(self.queue) >= self.slots.idle + self.most(waiter.rank):
             self._hopeful.append(waiter)
         self.queue.push(waiter, waiter.user, waiter.weight, waiter.rank)
-        self.tell_soon()
+        self.places.changed()
+        self._look_to_the_pace()
         if self.holding is not None:
             self.holding.ask()
 
@@ -174,35 +194,16 @@ class Station:
 
     def turn_away(self) -> None:
         """Those for whom there was a slot elsewhere after all, or not: then the queue is full for them."""
-        while self._hopeful and len(self.queue) > self.queue.length:
+        while self._hopeful and self.lacking > self.queue.length:
             waiter = self._hopeful.pop()
             if not waiter.granted.done():
-                seconds = self.wait(len(self.queue))
-                waiter.lose(self, Overloaded("The queue of this model is full.", retry_after=seconds))
+                wait = seconds([lane(self, len(self.queue))])
+                waiter.lose(self, Overloaded("The queue of this model is full.", retry_after=wait))
         self._hopeful.clear()
-
-    def wait(self, position: int) -> float:
-        """Seconds until the `position`-th of those who wait here gets a slot, as far as the measured speed tells."""
-        if self.holding is not None:
-            position = max(0, position + self.holding.waiting_elsewhere - self.holding.spare)
-        return self.slots.wait(position)
 
     def place(self, user: str, weight: int, rank: Rank) -> int:
         """Of one who would come now, from 1."""
         return self.queue.ahead(user, weight, rank) + 1
-
-    def tell_soon(self) -> None:
-        """Tells the waiting ones their places, many changes at once and never for more than a part of the time."""
-        if self._telling is None and len(self.queue):
-            delay = max(TELL_SECONDS, self._tell_took * TELL_RARELY)
-            self._telling = asyncio.get_running_loop().call_later(delay, self._tell)
-
-    def _tell(self) -> None:
-        self._telling = None
-        began = time.monotonic()
-        for place, waiter in enumerate(list(self.queue.order()), 1):
-            waiter.moved(self, place)
-        self._tell_took = time.monotonic() - began
 
     def notice(self, error: GatewayError | None) -> None:
         """How a request ended at the door: a refused connect is down until a probe says otherwise."""

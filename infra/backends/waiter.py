@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from infra.backends.forecast import lane, seconds
 from infra.backends.queue import Rank
 from infra.backends.seat import Seat
 from infra.config.objects import Target
@@ -44,14 +45,22 @@ class Waiter:
         """Also waits for this backend, where its queue has room."""
         if station not in self._queued and station.has_room(self.rank):
             self._queued[station] = station.place(self.user, self.weight, self.rank)
+            for other in self._queued if len(self._queued) == 2 else (station,) if len(self._queued) > 2 else ():
+                other.shared += 1
             station.came(self)
 
     def leave(self) -> None:
         """Out of every queue; those behind move up."""
-        for station in self._queued:
-            station.queue.remove(self)
-            station.tell_soon()
-        self._queued = {}
+        for station in list(self._queued):
+            self._quit(station)
+            station.places.changed()
+
+    def _quit(self, station: "Station") -> None:
+        station.queue.remove(self)
+        if self._queued.pop(station, None) is None or not self._queued:
+            return
+        for other in (station, *self._queued) if len(self._queued) == 1 else (station,):
+            other.shared -= 1
 
     def abandon(self) -> None:
         """Nobody waits any more: a slot that was granted in this very moment goes back."""
@@ -63,8 +72,7 @@ class Waiter:
 
     def lose(self, station: "Station", error: GatewayError) -> None:
         """One of its backends is gone; without any left it waits for nothing."""
-        station.queue.remove(self)
-        self._queued.pop(station, None)
+        self._quit(station)
         if not self._queued and not self.granted.done():
             self.granted.set_exception(error)
 
@@ -87,4 +95,4 @@ class Waiter:
         place = min(self._queued.values(), default=0)
         if self._told is not None and place not in (0, self._place):
             self._place = place
-            self._told(place, min(station.wait(at) for station, at in self._queued.items()))
+            self._told(place, seconds([lane(station, at) for station, at in self._queued.items()]))

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.backends import holding
-from infra.backends.pace import Bucket, Pace, Start, Turn, turns
+from infra.backends import holding, sharing
+from infra.backends.pace import Bucket, Start, Turn, turns
 from infra.backends.pool import Pool
 from infra.units import Rate
 from tests.infra.backends.processes import A, House, house, others_of
@@ -138,27 +138,25 @@ async def away(here: House, pool: Pool) -> Any:
     return vault, commit
 
 
-async def test_without_the_database_each_has_its_part(database: str) -> None:
+async def test_without_the_database_each_has_its_part(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "COMMIT_SECONDS_MAX", 0.05)
     async with house(database) as here:
         one, _ = await here.pool(pace=Rate(10, 1)), await here.pool(pace=Rate(10, 1))
         await here.knows()
         pace, holding = one._stations["a"].pace, one._stations["a"].holding
         assert pace is not None and holding is not None
         vault, commit = await away(here, one)
-        began = time.monotonic()
-        await asyncio.gather(*(pace.wait(holding) for _ in range(12)))
-        assert 1.4 < time.monotonic() - began < 5, "five at once, and seven more at five a second"
+        opened = list[float]()
+
+        def start() -> None:
+            opened.append(time.monotonic())
+            pace.start()
+            pace.want(20, holding)
+
+        pace._opened = start
+        pace.want(20, holding)
+        await until(lambda: len(opened) >= 8)
+        assert opened[7] - opened[0] > 0.5, "five at once, and more at five a second"
         vault.commit = commit
-        await asyncio.wait_for(pace.wait(holding), 3)
-
-
-async def test_the_turn_of_one_who_leaves_is_the_next_ones() -> None:
-    pace = Pace("a", Rate(2, 1), 4)
-    await asyncio.gather(pace.wait(None), pace.wait(None))
-    leaving = asyncio.create_task(pace.wait(None))
-    await asyncio.sleep(0.05)
-    leaving.cancel()
-    await asyncio.gather(leaving, return_exceptions=True)
-    began = time.monotonic()
-    await pace.wait(None)
-    assert time.monotonic() - began < 0.5
+        seen = len(opened)
+        await until(lambda: len(opened) > seen + 2)

@@ -58,6 +58,16 @@ def test_nobody_saves_up_turns_while_not_waiting() -> None:
     assert Counter(item[0] for item in served(queue, 20)) == {"b": 18, "a": 2}
 
 
+def test_what_was_earned_while_turns_were_dear_is_no_lead_once_they_are_cheap() -> None:
+    queue = filled(a=(1, 400), z=(1000, 900))
+    served(queue, 900)  # a has nearly earned a turn of a thousand
+    assert len(queue) == 400
+    for number in range(400):
+        queue.push(f"b{number}", "b", 1)
+        queue.push(f"c{number}", "c", 10)
+    assert Counter(item[0] for item in served(queue, 120)) == {"a": 10, "b": 10, "c": 100}
+
+
 @given(st.lists(st.tuples(USERS, st.integers(1, 9)), max_size=40))
 def test_the_order_told_is_the_order_served(pushed: list[tuple[str, int]]) -> None:
     queue: FairQueue[int] = FairQueue(1000)
