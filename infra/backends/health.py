@@ -30,7 +30,8 @@ async def watch(station: Station) -> None:
             delay = station.retry_seconds = RETRY_FIRST
             continue
         except TimeoutError:
-            await look(station)
+            station.mind_hours()
+            await look(station)  # which may take as long as the wait before
         station.mind_hours()
         delay = INTERVAL if station.up else min(RETRY_MAX, 2 * delay)
         station.retry_seconds = delay

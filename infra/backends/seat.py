@@ -56,6 +56,11 @@ class Seat:
         if self._trial and self._station is not None:
             self._station.judge(self._station.ejection.began(trial=True), "readmitted")
 
+    def goes_on(self) -> None:
+        """More of the answer has come."""
+        if self._station is not None:
+            self._station.signs.heard()
+
     def worked(self) -> None:
         """The answer was whole."""
         if self._station is not None:

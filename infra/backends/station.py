@@ -16,6 +16,7 @@ from infra.backends.queue import FairQueue, Rank
 from infra.backends.seat import Seat
 from infra.backends.service import Service
 from infra.backends.sharing import Sharing
+from infra.backends.signs import Signs
 from infra.backends.slots import Slots
 from infra.backends.waiter import Waiter
 from infra.config.objects import Backend, Target
@@ -27,6 +28,7 @@ class Station:
 
     def __init__(self, backend: Backend, adapter: Adapter, retire: Callable[[Adapter], None]) -> None:
         self.slots = Slots(backend.slots)
+        self.signs = Signs(self.slots)
         self.queue: FairQueue[Waiter] = FairQueue(backend.queue.length)
         self._retire = retire
         self._leases: Counter[Adapter] = Counter()
@@ -208,6 +210,7 @@ class Station:
     def notice(self, error: GatewayError | None) -> None:
         """How a request ended at the door: a refused connect is down until a probe says otherwise."""
         if error is None:
+            self.signs.heard()
             if self.up is not True:
                 self.look_again.set()
             self.come_up()
@@ -218,9 +221,13 @@ class Station:
             self.go_down()
 
     def learn(self, probe: Probe, now_us: int) -> None:
-        """What a probe found."""
+        """What a probe found; one that nothing answers tells little where requests get their answers."""
+        if probe.silent and self.up and self.signs.works:
+            self.checked_us, self.last_error = now_us, probe.why
+            return
         self.probe, self.checked_us, self.adapter.known = probe, now_us, probe
         if probe.up:
+            self.signs.heard()
             self.come_up()
         else:
             self.go_down()

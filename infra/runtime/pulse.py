@@ -72,6 +72,8 @@ async def _keep_the_money(gateway: "Gateway", beats: _Beats, serving: bool) -> N
         checkpoint = relay.checkpoint()
         if checkpoint is not None:
             gateway.ledger.progress(checkpoint)
+            if relay.sending.seat is not None:
+                relay.sending.seat.goes_on()
     if serving and (count - beats.renewed >= LEASE_EVERY or gateway.lease.over):  # who stood still missed beats
         await renew(gateway)
         beats.renewed = count

@@ -145,6 +145,8 @@ class Sending:
         self.seat = await pool.seat(
             targets, caller.user_id, caller.weight, self._told, rank, prefix=prefix, spare=bool(self._fallbacks)
         )
+        if self.place is not None:  # a key that was revoked meanwhile starts nothing
+            await self._relay.call.gateway.identity.caller(self._relay.call.headers, self._relay.call.address)
         self.place = None
         self._relay.call.client_seconds = self.seat.adapter.backend.deadlines.client
 

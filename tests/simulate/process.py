@@ -174,7 +174,9 @@ def reach(chance: float) -> Callable[[str], None]:
 
 
 class Live:
-    """A stream that runs; `checkpoint` is what the pulse asks of a relay."""
+    """A stream that runs; `checkpoint` is what the pulse asks of a relay. No backend has it."""
+
+    sending = SimpleNamespace(seat=None)
 
     def __init__(self, id: str, prompt: int, each: int) -> None:
         self.id, self.prompt, self.each = id, prompt, each

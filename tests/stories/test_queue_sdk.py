@@ -10,6 +10,7 @@ import pytest
 from openai import APIStatusError, AsyncOpenAI
 
 from infra.runtime import relay
+from infra.store.models import Key
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import MANIFEST, Running, running
 
@@ -94,3 +95,21 @@ async def test_leaving_the_queue_costs_nothing_and_starts_nothing(gate: Running,
         ("SETTLED", 200, 13_000),
         ("VOID", 499, 0),
     ]
+
+
+async def test_a_key_that_is_revoked_while_it_waits_starts_nothing(gate: Running, backend: StandIn) -> None:
+    backend.once(first_delay=0.5)
+    first, second = await gate.key(), await gate.key("eve")
+    running = asyncio.create_task(gate.post("/v1/chat/completions", first, CHAT))
+    async with asyncio.timeout(5):
+        while not backend.running:
+            await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(gate.post("/v1/chat/completions", second, CHAT))
+    async with asyncio.timeout(5):
+        while not gate.gateway.pool.states()[0].queued:
+            await asyncio.sleep(0.01)
+    await gate.gateway.identity.keys.revoke((await Key.get(user_id=(await gate.user("eve")).id)).id)
+    assert (await running).status_code == 200
+    assert (await waiting).status_code == 401
+    assert len(backend.seen) == 1
+    await gate.settled()

@@ -53,6 +53,13 @@ class Probe:
     """Requests that wait in it."""
     loaded: tuple[str, ...] | None = None
     """Models in its memory right now, where the server tells."""
+    silent: bool = False
+    """It did not say that it is down, but nothing in time: it may only be busy."""
+
+    @classmethod
+    def failed(cls, error: GatewayError) -> "Probe":
+        """What a question that raised this tells."""
+        return cls(up=False, why=error.message, silent=isinstance(error, BackendTimeout))
 
 
 class Adapter(ABC):

@@ -56,7 +56,7 @@ class LlamaCppAdapter(OpenAIAdapter):
                 return Probe(up=False, why=clean(blame(status, health, {}).message))
             status, props = await self.fetch("GET", "/props")
         except GatewayError as error:
-            return Probe(up=False, why=error.message)
+            return Probe.failed(error)
         found = await super().probe()
         if not found.up:
             return found

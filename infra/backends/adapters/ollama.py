@@ -163,7 +163,7 @@ class OllamaAdapter(Adapter):
             _, loaded = await self.fetch("GET", "/api/ps")
             _, version = await self.fetch("GET", "/api/version")
         except GatewayError as error:
-            return Probe(up=False, why=error.message)
+            return Probe.failed(error)
         self._refuses, self._halves = _version(version) >= REFUSES, _version(version) < FILLS
         contexts = {name: size for name, row in _models(loaded) if (size := tokens(row.get("context_length")))}
         names, running = (tuple(name for name, _ in _models(found)) for found in (tags, loaded))

@@ -42,7 +42,7 @@ class OpenAIAdapter(Adapter):
         try:
             status, found = await self.fetch("GET", "/v1/models")
         except GatewayError as error:
-            return Probe(up=False, why=error.message)
+            return Probe.failed(error)
         if status != 200:
             return Probe(up=False, why=clean(blame(status, found, {}).message))
         return self.read_models(found)

@@ -72,7 +72,7 @@ class VllmAdapter(OpenAIAdapter):
         try:
             status, _ = await self.fetch("GET", "/health")
         except GatewayError as error:
-            return Probe(up=False, why=error.message)
+            return Probe.failed(error)
         if status != 200:
             return Probe(up=False, why="The engine is not healthy.")
         found = await super().probe()
