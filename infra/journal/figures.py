@@ -77,7 +77,9 @@ async def overview(store: Store, days: int, now_us: int) -> Overview:
     return Overview(
         now=Period(added(Figures.of(row) for row in by_day), _groups(by_user), await speeds.over(store, since, until)),
         previous=Period(
-            Figures.of((await facts.grouped((), *before))[0]), _groups(earlier), await speeds.over(store, *before)
+            Figures.of((await facts.grouped((), *before))[0]),
+            _groups(earlier),
+            await speeds.over(store, before[0], since),  # whole days: the sums have all of them
         ),
         by_day=[(day_name(int(row["day"])), Figures.of(row)) for row in by_day],
         by_model=[(str(row["model"]), Figures.of(row)) for row in by_model],

@@ -19,6 +19,9 @@ _OF_A_REQUEST = {
     "key_id": "r.key_id",
 }
 
+_GROUPED = {**_OF_A_REQUEST, "user_id": "COALESCE(r.user_id, '')", "model": "COALESCE(r.model, '')"}
+"""The same to group by. They are never null; written so, SQLite reads a period by time, not by each user in turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cube:
@@ -37,6 +40,9 @@ HOUSE = Cube(
     {"hour": "hour", "day": "hour / 24", "model": "model", "backend": "backend", "endpoint": "endpoint"},
 )
 PEOPLE = Cube("usage_days", DAY_US, "day", {"day": "day", "model": "model", "user_id": "user_id", "key_id": "key_id"})
+RECENT = Cube("user_hours", HOUR_US, "hour", {"hour": "hour", "day": "hour / 24", "user_id": "user_id"})
+"""Complete from some day on alone."""
+_FROM = "SELECT user_hours_from_us AS first FROM rollup_state"
 _UNTIL = "COALESCE((SELECT rolled_until_us FROM rollup_state), 0)"
 
 _WHOLE = "CAST(? AS BIGINT)"
@@ -46,9 +52,9 @@ Part = tuple[str, list[Any]]
 Where = Mapping[str, str | Sequence[str]]
 
 
-def cube_for(names: set[str]) -> Cube | None:
+def cube_for(names: set[str], recent: bool) -> Cube | None:
     """The table that knows all of these; None where only the log does."""
-    return next((cube for cube in (HOUSE, PEOPLE) if names <= cube.names.keys()), None)
+    return next((cube for cube in (HOUSE, *([RECENT] if recent else []), PEOPLE) if names <= cube.names.keys()), None)
 
 
 class Facts:
@@ -69,7 +75,8 @@ class Facts:
         """One row for each group with requests in `since_us` ≤ arrival < `until_us`: the names of `by` and COLUMNS,
         and in `groups_` how many groups there are. `by` and `where`: hour, day (numbers from 1970), model, backend,
         endpoint, user_id, key_id; of `where` also several values. `order` and `limit` as in SQL."""
-        inner, values = statement(by, since_us, until_us, where or {})
+        recent = await self._recent(by, since_us, where or {})
+        inner, values = statement(by, since_us, until_us, where or {}, recent)
         keys = ", ".join(by)
         sums = ", ".join(f"SUM({name}) AS {name}" for name in COLUMNS)
         sql = f"SELECT {keys + ', COUNT(*) OVER () AS groups_, ' if by else ''}{sums} FROM ({inner}) AS parts"
@@ -78,10 +85,19 @@ class Facts:
         sql += f" LIMIT {int(limit)}" if limit else ""
         return await self._store.read(sql, *values)
 
+    async def _recent(self, by: Sequence[str], since_us: int, where: Where) -> bool:
+        """Do the sums by hour and user hold the whole period? A day's grace: their beginning moves on meanwhile. Where
+        no hours are wanted, those by day are fewer."""
+        names = {*by, *where}
+        if "hour" not in by or names <= HOUSE.names.keys() or not names <= RECENT.names.keys():
+            return False
+        rows = await self._store.read(_FROM)
+        return bool(rows) and since_us >= int(rows[0]["first"]) + DAY_US
 
-def statement(by: Sequence[str], since_us: int, until_us: int, where: Where) -> Part:
-    """The parts that together hold every request of the period once."""
-    cube = cube_for({*by, *where})
+
+def statement(by: Sequence[str], since_us: int, until_us: int, where: Where, recent: bool = False) -> Part:
+    """The parts that together hold every request of the period once. `recent`: RECENT has all of it."""
+    cube = cube_for({*by, *where}, recent)
     first = last = until_us
     if cube is not None:
         first, last = -(-since_us // cube.unit_us) * cube.unit_us, until_us // cube.unit_us * cube.unit_us
@@ -114,8 +130,8 @@ def _rest(by: Sequence[str], where: Where, first: int, last: int, until_us: int)
 
 
 def _log(by: Sequence[str], where: Where, condition: str, values: list[Any]) -> Part:
-    names = "".join(f"{_OF_A_REQUEST[name]} AS {name}, " for name in by)
-    groups = ", ".join(_OF_A_REQUEST[name] for name in by)
+    names = "".join(f"{_GROUPED[name]} AS {name}, " for name in by)
+    groups = ", ".join(_GROUPED[name] for name in by)
     filters, wanted = _filters(_OF_A_REQUEST, where)
     sql = f"SELECT {names}{SUMS} FROM requests r WHERE {condition} AND {ENDED}{filters}"
     return sql + (f" GROUP BY {groups}" if by else ""), [*values, *wanted]

@@ -14,9 +14,12 @@ from infra.rollups import speeds
 from infra.rollups.figures import COLUMNS, DAY_US, ENDED, HOUR_US, SUMS
 from infra.store.clock import SECOND_US, now_us
 from infra.store.database import Store
+from infra.store.steps import Step
 
 CLOSED_AFTER_US = 660 * SECOND_US
 """How long after its end an hour is closed: a minute more than the ten without marks (migration 0005)."""
+USER_HOURS_KEPT = 9 * 24
+"""So many hours back the sums by hour and user go: a chart of a week."""
 _PERIOD = "r.created_us >= ? AND r.created_us < ?"
 _HOURS = (
     f"SELECT r.created_us / {HOUR_US} AS hour, r.model, COALESCE(r.backend, '') AS backend, r.endpoint, {SUMS}"
@@ -26,6 +29,10 @@ _HOURS = (
 _PEOPLE = (
     f"SELECT r.created_us / {DAY_US} AS day, r.user_id, r.key_id, r.model, {SUMS} FROM requests r"
     f" WHERE {_PERIOD} AND {ENDED} GROUP BY r.created_us / {DAY_US}, r.user_id, r.key_id, r.model"
+)
+_USERS = (
+    f"SELECT r.created_us / {HOUR_US} AS hour, r.user_id, {SUMS} FROM requests r"
+    f" WHERE {_PERIOD} AND {ENDED} GROUP BY r.created_us / {HOUR_US}, r.user_id"
 )
 _WORKED = f"{ENDED} AND r.backend IS NOT NULL AND r.finished_us > r.held_us"
 _TOOK = (
@@ -56,7 +63,7 @@ class State:
 async def state(store: Store) -> State:
     """As it is now."""
     while not (rows := await store.read("SELECT version, rolled_until_us, pruned_until_us FROM rollup_state")):
-        await store.write(lambda: store.run("INSERT INTO rollup_state VALUES (1, 0, 0, 0) ON CONFLICT DO NOTHING"))
+        await store.write(lambda: store.run("INSERT INTO rollup_state VALUES (1, 0, 0, 0, 0) ON CONFLICT DO NOTHING"))
     return State(*(int(rows[0][name]) for name in ("version", "rolled_until_us", "pruned_until_us")))
 
 
@@ -70,14 +77,16 @@ class Roller:
         """One piece of work of at most a day: first what changed, else what has closed. False where there is none."""
         before = await state(self._store)
         marks = await self._store.read("SELECT created_us FROM rollup_marks ORDER BY id LIMIT 1")
+        now = await self._now() if now is None else now
+        kept = now // HOUR_US - USER_HOURS_KEPT
         if marks:
-            return await self._again(before, int(marks[0]["created_us"]))
-        closed = ((await self._now() if now is None else now) - CLOSED_AFTER_US) // HOUR_US * HOUR_US
+            return await self._again(before, int(marks[0]["created_us"]), kept)
+        closed = (now - CLOSED_AFTER_US) // HOUR_US * HOUR_US
         begin = before.rolled_until_us or await self._beginning(closed)
         if begin >= closed:
             return False
         end = min(closed, begin // DAY_US * DAY_US + DAY_US)
-        await self._write(before, end, range(begin // HOUR_US, end // HOUR_US), [])
+        await self._write(before, end, range(begin // HOUR_US, end // HOUR_US), [], kept)
         return True
 
     async def forget(self) -> None:
@@ -90,6 +99,8 @@ class Roller:
             ("DELETE FROM usage_hours WHERE hour >= ?", [(kept // HOUR_US,)]),
             ("DELETE FROM usage_days WHERE day >= ?", [(kept // DAY_US,)]),
             ("DELETE FROM speed_days WHERE day >= ?", [(kept // DAY_US,)]),
+            ("DELETE FROM user_hours WHERE hour >= ?", [(kept // HOUR_US,)]),
+            ("UPDATE rollup_state SET user_hours_from_us = ? WHERE user_hours_from_us > ?", [(kept, kept)]),
         )
 
     async def _now(self) -> int:
@@ -104,7 +115,7 @@ class Roller:
         [row] = await self._store.read("SELECT MIN(created_us) AS first FROM requests")
         return closed if row["first"] is None else min(closed, int(row["first"]) // DAY_US * DAY_US)
 
-    async def _again(self, before: State, marked_us: int) -> bool:
+    async def _again(self, before: State, marked_us: int, kept: int) -> bool:
         """The hours that changed of the day of this mark, and all marks of that day with them."""
         begin, until = before.pruned_until_us, before.rolled_until_us
         if not begin <= marked_us < until:
@@ -118,22 +129,36 @@ class Roller:
             min(until, day_us + DAY_US),
         )
         hours = sorted({int(mark["created_us"]) // HOUR_US for mark in marks})
-        return bool(hours) and await self._write(before, until, hours, [mark["id"] for mark in marks])
+        return bool(hours) and await self._write(before, until, hours, [mark["id"] for mark in marks], kept)
 
-    async def _write(self, before: State, until: int, hours: Sequence[int], marks: list[int]) -> bool:
-        """Sums up these hours of one day, and what of that day lies before `until`."""
-        steps: list[tuple[str, Sequence[Sequence[Any]]]] = [(_GUARD, [(until, before.version)])]
+    async def _write(self, before: State, until: int, hours: Sequence[int], marks: list[int], kept: int) -> bool:
+        """Sums up these hours of one day, and what of that day lies before `until`. By user only from hour `kept`."""
+        steps: list[Step] = [(_GUARD, [(until, before.version)])]
         day = hours[0] // 24
         end = min(until, (day + 1) * DAY_US)
         steps.append(("DELETE FROM usage_hours WHERE hour = ?", [(hour,) for hour in hours]))
-        found = await self._store.read(_HOURS, hours[0] * HOUR_US, min(end, (hours[-1] + 1) * HOUR_US))
+        span = hours[0] * HOUR_US, min(end, (hours[-1] + 1) * HOUR_US)
+        found = await self._store.read(_HOURS, *span)
         steps.append(_insert("usage_hours", [row for row in found if row["hour"] in set(hours)]))
+        steps += await self._user_hours([hour for hour in hours if hour >= kept], span, kept)
         steps.append(("DELETE FROM usage_days WHERE day = ?", [(day,)]))
         steps.append(_insert("usage_days", await self._store.read(_PEOPLE, day * DAY_US, end)))
         steps.append(("DELETE FROM speed_days WHERE day = ?", [(day,)]))
         steps.append(_insert("speed_days", await self._speeds(day, end)))
         steps.append(("DELETE FROM rollup_marks WHERE id = ?", [(id,) for id in marks]))
         return await self._store.change(*(step for step in steps if step[1]))
+
+    async def _user_hours(self, hours: Sequence[int], span: tuple[int, int], kept: int) -> list[Step]:
+        known_from = "UPDATE rollup_state SET user_hours_from_us = ? WHERE user_hours_from_us < ?"
+        steps: list[Step] = [
+            ("DELETE FROM user_hours WHERE hour < ?", [(kept,)]),
+            (known_from, [(kept * HOUR_US, kept * HOUR_US)]),
+        ]
+        if hours:
+            found = await self._store.read(_USERS, *span)
+            steps.append(("DELETE FROM user_hours WHERE hour = ?", [(hour,) for hour in hours]))
+            steps.append(_insert("user_hours", [row for row in found if row["hour"] in set(hours)]))
+        return steps
 
     async def _speeds(self, day: int, end: int) -> list[dict[str, Any]]:
         period = (day * DAY_US, end)
@@ -165,11 +190,12 @@ class Roller:
 _TABLES = {
     "usage_hours": ("hour", "model", "backend", "endpoint", *COLUMNS),
     "usage_days": ("day", "user_id", "key_id", "model", *COLUMNS),
+    "user_hours": ("hour", "user_id", *COLUMNS),
     "speed_days": ("day", "model", "backend", "first_json", "rate_json", "busy_us"),
 }
 
 
-def _insert(table: str, rows: Iterable[dict[str, Any]]) -> tuple[str, list[list[Any]]]:
+def _insert(table: str, rows: Iterable[dict[str, Any]]) -> Step:
     names = _TABLES[table]
     sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
     return sql, [[value if isinstance(value := row[name], str) else int(value) for name in names] for row in rows]

@@ -26,7 +26,8 @@ PAGE = 1_000
 
 KEPT = (
     *("users", "keys", "models", "price_versions", "requests", "entries", "replays", "audit_events"),
-    *("drained_backends", "usage_hours", "usage_days", "speed_days", "rollup_state", "pruned_days", "ended_sessions"),
+    *("drained_backends", "usage_hours", "usage_days", "user_hours", "speed_days", "rollup_state", "pruned_days"),
+    "ended_sessions",
 )
 """The tables of a backup; whom a row refers to comes first."""
 LEFT_OUT = (

@@ -142,6 +142,40 @@ async def test_several_rollers_at_once_make_the_same_sums_as_one(store: Store) -
     assert int(hours[0]["n"]) == ended
 
 
+async def test_sums_by_hour_and_user_are_those_of_the_last_days_alone(store: Store, monkeypatch: Any) -> None:
+    kept = 2 * 24
+    monkeypatch.setattr("infra.rollups.roller.USER_HOURS_KEPT", kept)
+    await fill()
+    await roll(store, NOW - DAY_US)
+    await compare(store, 7, tries=40)
+    await roll(store)
+    await compare(store, 8, tries=40)
+    begin = (NOW + DAY_US) // HOUR_US - kept
+    rows = await store.rows("SELECT MIN(hour) AS first, SUM(requests) AS n FROM user_hours")
+    ended = Request.filter(state__in=["SETTLED", "VOID"], created_us__gte=begin * HOUR_US)
+    assert rows[0]["first"] >= begin and int(rows[0]["n"]) == await ended.count() > 0
+    for row in await Request.filter(state="SETTLED", charged__gt=10, created_us__lt=begin * HOUR_US):
+        await Request.filter(id=row.id).update(refunded=row.charged)
+    await roll(store)
+    assert (await store.rows("SELECT MIN(hour) AS first FROM user_hours"))[0]["first"] >= begin
+    await compare(store, 9)
+
+
+async def test_sums_by_hour_and_user_are_not_asked_for_hours_that_they_never_saw(store: Store) -> None:
+    await fill()
+    await roll(store, NOW - DAY_US)
+    await store.run("DELETE FROM user_hours")  # as a house that is upgraded
+    await store.run("UPDATE rollup_state SET user_hours_from_us = rolled_until_us")
+    await roll(store)
+    await compare(store, 10, tries=60)
+    await Roller(store).forget()
+    await compare(store, 11)
+    await roll(store)
+    await compare(store, 12, tries=40)
+    rows = await store.rows("SELECT SUM(requests) AS n FROM user_hours")
+    assert int(rows[0]["n"]) == await Request.filter(state__in=["SETTLED", "VOID"]).count()
+
+
 async def test_sums_that_were_thrown_away_come_again_and_are_right_meanwhile(store: Store) -> None:
     await fill()
     await roll(store)
