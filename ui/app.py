@@ -51,7 +51,7 @@ def create(api_url: str, storage_secret: str) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        warm(PAGES)
+        warm(PAGES, house)
         yield
         await house.close()
 

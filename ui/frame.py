@@ -11,6 +11,7 @@ from .assets import ours
 from .desk import Desk
 from .guard import prefix_of, session_of
 from .house import House
+from .session import Session
 
 GROUPS = ("Business", "Machines", "House")
 """The headings of the navigation."""
@@ -60,15 +61,14 @@ def add_page(page: Page, pages: tuple[Page, ...], house: House) -> None:
     ui.page(page.path, title=f"{page.title} · AetherGate")(serve)
 
 
-def warm(pages: tuple[Page, ...]) -> None:
-    """Draws a page for nobody, so that the first viewer does not wait for what is done once in a process."""
+def warm(pages: tuple[Page, ...], house: House) -> None:
+    """Draws the first page for nobody, so that the first viewer does not wait for what is done once in a process."""
     request = Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []})
     with Client(ui.page("/"), request=request) as nobody:
         _head("", None)
         _bars(pages[0], pages)
         _help(pages)
-        for _ in range(4):
-            ui.echart({})
+        pages[0].build(Desk(house, Session("", "", 0), request, nobody))
         nobody.build_response(request)
     nobody.delete()
 

@@ -1,11 +1,19 @@
 """Charts over the admin API: every point is there, and all of them together are what was sold."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
+
+from infra.client import AdminClient
+from infra.journal.first import read_ahead
 from infra.rollups.roller import Roller, state
 from infra.store.clock import SECOND_US, now_us
+from infra.store.database import Store
 from infra.store.models import Request
 from tests.functions.trade.owner import COST, Owner
+from tests.standins.running import ADMIN_KEY
+from ui.questions import of_the_overview
 
 WRONG = [
     ("step=week", "step"), ("by=price", "by"), ("from=soon", "from"), ("from=2026-02-02&to=2026-02-01", "from"),
@@ -137,3 +145,24 @@ async def test_without_watts_a_margin_is_not_told(owner: Owner) -> None:
     [row] = (await owner.done("GET", "/admin/margins"))["data"]
     assert (row["revenue_nano"], row["cost"], row["margin_nano"], row["price"]) == (5, None, None, {})
     assert (await owner.refused("GET", "/admin/margins?days=0"))["param"] == "days"
+
+
+async def test_what_is_read_ahead_after_a_start_is_all_that_the_first_page_asks(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owner.chat(await owner.running.key())
+    said, read = list[str](), Store.read
+
+    async def heard(self: Store, sql: str, *values: Any) -> list[dict[str, Any]]:
+        said.append(sql)
+        return await read(self, sql, *values)
+
+    monkeypatch.setattr(Store, "read", heard)
+    await read_ahead(owner.gateway.store)
+    ahead = set(said)
+    said.clear()
+    async with AdminClient(owner.running.url, token=ADMIN_KEY) as asking:
+        for each in of_the_overview():
+            await each.question(asking)
+    assert any("user_hours" in sql for sql in said) and any("usage_days" in sql for sql in said)
+    assert {sql for sql in said if "FROM requests" in sql or "usage_" in sql or "user_hours" in sql} <= ahead
