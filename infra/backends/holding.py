@@ -6,6 +6,7 @@ second. The database always counts at least what a process uses, so all of them 
 """
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from infra.backends import trial
@@ -44,6 +45,9 @@ class Holding:
         self._wanted = False
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
+        self._spell: tuple[int, int] | None = None
+        """Since when somebody waits here, for whom virtual time is `_ahead` of what it is among all processes."""
+        self._ahead = 0
         self._number = self._told = -1
         """Of the lease under which the database answered last, and was told last, what is held here."""
         station.slots.leased, station.slots.sure = station.slots.busy, self.sure
@@ -153,12 +157,16 @@ class Holding:
             slots.leased = slots.busy  # others may have got the rest while we were taken for dead
         mine = self._claim()
         slots.leased = mine.slots
+        time, spell = self._time(mine.rank)
+        fresh = mine.waiting > 0 and spell != self._spell
         report = Report(
-            self._station.backend.name, slots.total, mine.slots, mine.waiting, mine.rank, mine.weight,
-            self._sharing.grace_us,
+            self._station.backend.name, slots.total, mine.slots, mine.waiting, mine.rank, mine.weight, mine.passed,
+            fresh, self._sharing.grace_us,
         )  # fmt: skip
         self._again = False
         self._flying = self._sharing.tell(report)
+        if fresh:
+            self._flying.add_done_callback(partial(self._began, time, spell))
         self._flying.add_done_callback(self._answered)
         self._timer = asyncio.get_running_loop().call_later(COMMIT_SECONDS_MAX, self._late)
 
@@ -171,7 +179,16 @@ class Holding:
         slots, best = self._station.slots, self._station.queue.best()
         nobody = (Rank.IDLE, 1, 1) if self._wanted and not slots.leased else (0, 0, 1)
         rank, waiting, weight = best if best is not None and self._station.lacking and not self._ended else nobody
-        return Claim(self._sharing.instance, slots.leased or 0, waiting, int(rank), weight)
+        passed = self._time(rank)[0] - self._ahead
+        return Claim(self._sharing.instance, slots.leased or 0, waiting, int(rank), weight, passed)
+
+    def _time(self, rank: int) -> tuple[int, tuple[int, int]]:
+        time, times = self._station.queue.time(Rank(rank))
+        return time, (rank, times)
+
+    def _began(self, time: int, spell: tuple[int, int], answer: "asyncio.Future[Share]") -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            self._spell, self._ahead = spell, time - answer.result().passed
 
     @property
     def _needed(self) -> int:

@@ -14,6 +14,14 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+TURN = 1_000_000
+
+
+def step(weight: int) -> int:
+    """How far virtual time passes with one request, for users of so much weight together."""
+    return max(1, TURN // max(1, weight))
+
+
 class Rank(IntEnum):
     """Who goes first: the owner's own keys, then the classes of service tiers."""
 
@@ -45,6 +53,8 @@ class Round(Generic[T]):
         self.weights: Counter[int] = Counter()
         """How many lines have which weight."""
         self.size = 0
+        self.passed = self.times = 0
+        """Virtual time, and how often somebody came to wait where nobody did."""
 
     def copy(self) -> "Round[T]":
         found: Round[T] = Round()
@@ -61,12 +71,19 @@ class Round(Generic[T]):
         line.weight = weight
         self._weigh(line, +1)
         line.waiting[item] = None
+        self.times += not self.size
         self.size += 1
         return line
+
+    @property
+    def weight(self) -> int:
+        """Of all users who wait."""
+        return sum(weight * lines for weight, lines in self.weights.items())
 
     def serve(self) -> T:
         """The next in turn; a line that becomes empty leaves the round."""
         cost = max(self.weights)
+        self.passed += step(self.weight)
         while True:
             user, line = next(iter(self.lines.items()))
             self.lines.move_to_end(user)
@@ -159,8 +176,12 @@ class FairQueue(Generic[T]):
         """The rank that is served next, how many wait in it, and the weight of their users; None where nobody waits."""
         for rank, found in self._rounds.items():
             if found.size:
-                return rank, found.size, sum(weight * lines for weight, lines in found.weights.items())
+                return rank, found.size, found.weight
         return None
+
+    def time(self, rank: Rank) -> tuple[int, int]:
+        """Virtual time in a rank, and the number of the time that somebody waits in it without a break."""
+        return self._rounds[rank].passed, self._rounds[rank].times
 
     def order(self) -> Iterator[T]:
         """Everyone in the order in which they would be served if nobody came or left."""

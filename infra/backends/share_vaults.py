@@ -6,7 +6,8 @@ from typing import Any
 
 from infra.backends.pace import Start
 from infra.backends.pace_vaults import postgres_turns, sqlite_turns
-from infra.backends.shares import Claim, Leave, Report, Share, granted
+from infra.backends.queue import step
+from infra.backends.shares import Claim, Leave, Report, Share, granted, now
 from infra.backends.trial import Trial, postgres_claim, sqlite_claim
 from infra.ledger.connections import CountingSqlite, OwnPostgres
 from infra.ledger.life import Life, life
@@ -15,7 +16,7 @@ from infra.store.database import Store
 
 Operation = Report | Leave | Start | Trial
 _OTHERS = (
-    "SELECT s.instance, s.slots, s.waiting, s.rank, s.weight, i.lease_until_us, i.place, i.pid, i.born"
+    "SELECT s.instance, s.slots, s.waiting, s.rank, s.weight, s.passed, i.lease_until_us, i.place, i.pid, i.born"
     " FROM slot_shares s JOIN instances i ON i.id = s.instance WHERE s.backend = {0} AND s.instance <> {1}"
     " AND (i.lease_until_us > {2} OR (s.slots > 0 AND i.pid IS NOT NULL)) ORDER BY s.instance"
 )
@@ -23,23 +24,23 @@ _OTHERS = (
 FOREIGN_US = 7 * 86_400 * SECOND_US
 """So long after its lease nobody counts what a process of another machine had."""
 _SAVE = (
-    "INSERT INTO slot_shares (backend, instance, slots, waiting, rank, weight) VALUES ({0}, {1}, {2}, {3}, {4}, {5})"
-    " ON CONFLICT (backend, instance) DO UPDATE SET slots = excluded.slots, waiting = excluded.waiting,"
-    " rank = excluded.rank, weight = excluded.weight"
+    "INSERT INTO slot_shares (backend, instance, slots, waiting, rank, weight, passed)"
+    " VALUES ({0}, {1}, {2}, {3}, {4}, {5}, {6}) ON CONFLICT (backend, instance) DO UPDATE SET slots = excluded.slots,"
+    " waiting = excluded.waiting, rank = excluded.rank, weight = excluded.weight, passed = excluded.passed"
 )
-_OTHERS_SQLITE, _SAVE_SQLITE = _OTHERS.format("?", "?", "?"), _SAVE.format(*"??????")
-_OTHERS_POSTGRES, _SAVE_POSTGRES = _OTHERS.format("$1", "$2", "$3"), _SAVE.format("$1", "$2", "$3", "$4", "$5", "$6")
+_OTHERS_SQLITE, _SAVE_SQLITE = _OTHERS.format("?", "?", "?"), _SAVE.format(*"???????")
+_OTHERS_POSTGRES, _SAVE_POSTGRES = _OTHERS.format("$1", "$2", "$3"), _SAVE.format(*(f"${at}" for at in range(1, 8)))
 
 
 def _claims(rows: Iterable[Sequence[Any]], since_us: int) -> Iterator[Claim]:
     """Of the processes that may be connected to the backend: a lease that runs does not help who is gone, and one that
     has run out does not take the slots of who stands still."""
-    for instance, slots, waiting, rank, weight, lease_until_us, *process in rows:
+    for instance, slots, waiting, rank, weight, passed, lease_until_us, *process in rows:
         found = life(*process)
         if found is Life.GONE:
             continue
         if lease_until_us > since_us:
-            yield Claim(instance, slots, waiting, rank, weight)
+            yield Claim(instance, slots, waiting, rank, weight, passed)
         elif found is Life.THERE:
             yield Claim(instance, slots, stands=process[1])
 
@@ -49,11 +50,13 @@ def _answer(
 ) -> tuple[Share, tuple[Any, ...]]:
     """The share, and the row to save."""
     others = tuple(_claims(rows, since_us))
-    mine = Claim(instance, report.keep, report.waiting, report.rank, report.weight)
-    share = Share(granted(mine, report.total, others), others)
+    passed = now(report.rank, others) if report.fresh else report.passed
+    mine = Claim(instance, report.keep, report.waiting, report.rank, report.weight, passed)
+    share = Share(granted(mine, report.total, others), others, passed)
+    served = min(share.granted, report.waiting)
     row = (
-        report.backend, instance, report.keep + share.granted, max(0, report.waiting - share.granted), report.rank,
-        report.weight,
+        report.backend, instance, report.keep + share.granted, report.waiting - served, report.rank,
+        report.weight, passed + served * step(report.weight),
     )  # fmt: skip
     return share, row
 

@@ -2,11 +2,15 @@
 
 Each process holds some of the slots and says who waits there; whatever is decided is decided from one look at all of
 them, under a lock of the database. The next slot goes to the best rank that waits anywhere, and among processes of the
-same rank to the one with the fewest slots for the weight of its waiting users.
+same rank by weighted fair queuing (Demers, Keshav, Shenker 1989): virtual time passes in each by 1 / weight of the
+users who wait there with each request that is served, and the next one is due where it will be least. So nobody who
+waits in one process is served after all who wait in another, however few slots there are.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+from infra.backends.queue import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +24,19 @@ class Claim:
     rank: int = 0
     weight: int = 1
     """Of the users who wait in that rank."""
+    passed: int = 0
+    """Virtual time that has passed for those who wait in that rank."""
     stands: int | None = None
     """Its number, where it stands still: it keeps its slots beyond its lease, and nobody is served there."""
 
-    def turn(self, given_back: int = 0) -> tuple[int, float]:
+    def turn(self, given_back: int = 0) -> tuple[int, int, float]:
         """The smaller, the sooner its next slot; `given_back`: as if it had so many fewer."""
-        return self.rank, (self.slots + 1 - given_back) / max(1, self.weight)
+        return self.rank, self.passed + step(self.weight), (self.slots + 1 - given_back) / max(1, self.weight)
 
     def with_one_more(self) -> "Claim":
         """Once it got the next slot."""
-        return replace(self, slots=self.slots + 1, waiting=self.waiting - 1)
+        passed = self.passed + step(self.weight)
+        return replace(self, slots=self.slots + 1, waiting=self.waiting - 1, passed=passed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,9 @@ class Report:
     waiting: int
     rank: int
     weight: int
+    passed: int = 0
+    fresh: bool = False
+    """Nobody waited here before, or in another rank: virtual time begins where it is for those who wait elsewhere."""
     grace_us: int = 0
     """How long after the end of its lease a process still counts as alive."""
 
@@ -60,6 +70,13 @@ class Share:
 
     granted: int
     others: tuple[Claim, ...]
+    passed: int = 0
+    """Of this process, before it got them."""
+
+
+def now(rank: int, others: Sequence[Claim]) -> int:
+    """The virtual time at which one begins who comes to wait in this rank: nobody saves up turns while not waiting."""
+    return min((other.passed for other in others if other.waiting > 0 and other.rank == rank), default=0)
 
 
 def granted(mine: Claim, total: int, others: Sequence[Claim]) -> int:

@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.backends.shares import Claim, granted, heir, portion
+from infra.backends.shares import Claim, granted, heir, now, portion
 
 WAITING = st.builds(
     Claim,
@@ -12,6 +13,7 @@ WAITING = st.builds(
     waiting=st.integers(0, 5),
     rank=st.integers(0, 3),
     weight=st.integers(1, 9),
+    passed=st.integers(0, 9_000_000),
 )
 OTHERS = st.lists(WAITING, max_size=4, unique_by=lambda claim: claim.instance)
 
@@ -37,23 +39,41 @@ def test_whatever_is_free_goes_to_somebody_who_waits(claims: list[Claim], total:
     assert got >= min(free, wanted)
 
 
-def settle(claims: dict[str, Claim], total: int) -> dict[str, int]:
-    """One after the other asks; slots by process, with endless work everywhere."""
-    for name in claims:
+def served(slots: int, weights: dict[str, int], count: int) -> list[str]:
+    """Which processes get the next slots, with endless work in each and requests that end one after the other; the
+    first has all slots at the beginning, and each frees what it holds where it is."""
+    claims = {name: Claim(name, 0, 10_000, 2, weight) for name, weight in weights.items()}
+    held = [next(iter(claims))] * slots
+    for name in held:
+        claims[name] = replace(claims[name], slots=claims[name].slots + 1)
+    order = []
+    for _ in range(count):
+        name = held.pop(0)
         others = [claim for other, claim in claims.items() if other != name]
-        claims[name] = replace(claims[name], slots=claims[name].slots + granted(claims[name], total, others))
-    return {name: claim.slots for name, claim in claims.items()}
+        first = heir(claims[name], others)
+        claims[name] = replace(claims[name], slots=claims[name].slots - 1)
+        gets = name if first is None else first.instance
+        if first is not None:
+            assert granted(claims[gets], slots, [claim for other, claim in claims.items() if other != gets]) == 1
+        claims[gets] = claims[gets].with_one_more()
+        held.append(gets)
+        order.append(gets)
+    return order
 
 
-def test_slots_are_divided_by_the_weight_of_those_who_wait() -> None:
-    claims = {"a": Claim("a", 8, 99, 2, 1), "b": Claim("b", 0, 99, 2, 3)}
-    for turn in range(40):
-        name, other = ("a", "b") if turn % 2 else ("b", "a")  # one of its requests ends
-        if heir(claims[name], [claims[other]]) is not None:
-            claims[name] = replace(claims[name], slots=claims[name].slots - 1)
-            settle(claims, 8)
-        assert sum(claim.slots for claim in claims.values()) <= 8
-    assert {name: claim.slots for name, claim in claims.items()} == {"a": 2, "b": 6}
+@pytest.mark.parametrize("slots", [1, 3, 4, 8])
+@pytest.mark.parametrize("weights", [{"a": 1, "b": 1}, {"a": 1, "b": 3}, {"a": 10, "b": 1}, {"a": 2, "b": 3, "c": 1}])
+def test_slots_are_divided_by_the_weight_of_those_who_wait(slots: int, weights: dict[str, int]) -> None:
+    whole = sum(weights.values())
+    order = served(slots, weights, 20 * whole)
+    for name, weight in weights.items():
+        assert order.count(name) == pytest.approx(20 * weight, abs=slots)
+        assert name in order[: whole + slots], "nobody waits for longer than a round"
+
+
+def test_who_comes_to_wait_begins_where_the_others_are() -> None:
+    others = [Claim("b", 1, 5, 2, 1, passed=70), Claim("c", 1, 0, 2, 1, passed=9), Claim("d", 1, 5, 1, 1, passed=8)]
+    assert (now(2, others), now(3, others)) == (70, 0)
 
 
 def test_a_better_rank_anywhere_comes_first() -> None:

@@ -36,7 +36,7 @@ async def holds_all(here: House, process: Process, *, lapsed: bool) -> None:
     await Instance.filter(id="inst_other").update(place=process.place, pid=process.pid, born=process.born)
     if lapsed:
         await Instance.filter(id="inst_other").update(lease_until_us=1)
-    await here.store.rows("INSERT INTO slot_shares VALUES ('a', 'inst_other', 4, 3, 0, 1)")
+    await here.store.rows("INSERT INTO slot_shares VALUES ('a', 'inst_other', 4, 3, 0, 1, 0)")
 
 
 async def waits(pool: Pool) -> "asyncio.Task[Any]":
@@ -109,7 +109,7 @@ async def test_rows_are_forgotten_an_hour_after_the_lease_unless_somebody_stands
     async with house(database) as here:
         with child() as (running, process):
             await holds_all(here, process, lapsed=True)
-            await here.store.rows("INSERT INTO slot_shares VALUES ('a', 'inst_long_gone', 4, 0, 0, 1)")
+            await here.store.rows("INSERT INTO slot_shares VALUES ('a', 'inst_long_gone', 4, 0, 0, 1, 0)")
             await forget_the_dead(here.store)
             assert await here.held() == {"inst_other": 4}
             killed(running)
