@@ -88,11 +88,12 @@ _CONTEXT = re.compile(
 )
 _NUMBERS = re.compile(r"(\d+) tokens?\b.*?(\d+)", re.DOTALL)
 
-# docs/backends.md, llama.cpp: mistakes of the client that llama.cpp answers with a 500.
+# docs/backends.md, llama.cpp: mistakes of the client that llama.cpp answers with a 500. Those of the last line: Ollama.
 _CLIENTS_500 = re.compile(
     r"Failed to parse (?:messages|tools)|input is not supported|Unsupported tool|Missing '?\w+'? in message"
     r"|no user query found|Tool call IDs should be"
-    r"|\[json\.exception|failed to (?:decode|load) image|invalid (?:image|audio)|must be an array",
+    r"|\[json\.exception|failed to (?:decode|load) image|invalid (?:image|audio)|must be an array"
+    r"|option \"\w+\" must be |invalid format: |invalid JSON schema in format",
     re.IGNORECASE,
 )
 

@@ -44,7 +44,7 @@ HOSTED = names(
     " prompt_cache_retention safety_identifier"
 )
 """What OpenAI's own service does, and local servers leave unread without a word."""
-OLLAMA = names(f"{_LOCAL} repeat_last_n mirostat mirostat_tau mirostat_eta think")
+OLLAMA = names(f"{_LOCAL} repeat_last_n think")
 
 OURS = names("service_tier")
 """What the gateway itself does: never said to be ignored."""

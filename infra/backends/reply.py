@@ -14,7 +14,7 @@ from infra.backends.faults import TookTooLong, blame, clean, said
 from infra.backends.pattern import Patterns, Repeat
 from infra.backends.sse import Event, EventTooLong, Lines, Parser
 from infra.config.objects import Deadlines
-from infra.errors import BackendError, BackendTimeout, ContextTooLong, GatewayError
+from infra.errors import BackendError, BackendTimeout, BadRequest, ContextTooLong, GatewayError
 
 LATE = "The backend's answer took longer than is allowed."
 BROKEN = "The backend broke off in the middle of its answer."
@@ -92,7 +92,7 @@ class Reply:
                 raise BackendError("The backend's answer is too large.")
         answer = _object(b"".join(chunks))
         if answer.get("error") is not None:
-            raise _said_error(answer)
+            raise _said_error(answer, begun=False)
         _choices(answer)
         return await self._repair.whole(answer)
 
@@ -156,7 +156,7 @@ class Reply:
                 continue
             event = _object(data)
             if event.get("error") is not None:
-                raise _said_error(event)
+                raise _said_error(event, self._begun)
             self._begun = True
             _choices(event)
             for mended in self._repair.event(event):
@@ -219,9 +219,10 @@ def _object(data: bytes) -> dict[str, Any]:
     return found
 
 
-def _said_error(event: dict[str, Any]) -> GatewayError:
-    """An error said under status 200: only a prompt that is too long is the caller's."""
+def _said_error(event: dict[str, Any], begun: bool) -> GatewayError:
+    """An error said under status 200: a prompt that is too long is the caller's, and before anything else came, what
+    is known for a mistake of theirs."""
     found = blame(500, event, {})
-    if isinstance(found, ContextTooLong):
+    if isinstance(found, ContextTooLong) or (isinstance(found, BadRequest) and not begun):
         return found
     return BackendError(f"The backend reported an error: {clean(said(event)[0]) or 'without a word'}")

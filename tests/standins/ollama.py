@@ -1,4 +1,5 @@
-"""A stand-in that speaks Ollama's documented API (docs/api.md): a real socket, no model.
+"""A stand-in that speaks Ollama's API as 0.5.4 and 0.9.3 were heard to, and newer ones by their source: a real socket,
+no model.
 
 It answers chats with `w0 w1 …` (as many as `num_predict`, at most `pieces`), thinks where `think` asks, calls the first
 tool where there is one and the user says "weather", and counts a prompt in words. Prompts over `context` words are
@@ -7,11 +8,18 @@ refused where `truncate` is false and the version knows it, else cut silently as
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from aiohttp import web
 
+SHOWS, LEVELS, REFUSES, TELLS, NAMES, BEHIND = (0, 6, 4), (0, 11), (0, 13), (0, 11), (0, 13), (0, 30)
+"""The versions that tell abilities, know levels of thinking, refuse what does not fit, tell a loaded model's context,
+name tool calls, and leave the work to llama.cpp's server."""
+EMBEDDING_TOKENS = 2048
+_OPTIONS = {"temperature": "float32", "top_p": "float32", "top_k": "integer", "seed": "integer", "stop": "array"}
+_KINDS = {"float32": (float, int), "integer": (float, int), "array": (list,)}
 STATISTICS = {"total_duration": 5_043_500_667, "load_duration": 5_025_959, "prompt_eval_duration": 325_953_000}
 
 
@@ -36,9 +44,22 @@ class OllamaStandIn:
         """Tokens of an answer beyond its pieces: half characters are not sent alone."""
         self.limit = 1_000
         """The models' own limit of context; `num_ctx` sets `context` for a request."""
-        self.capabilities = ["completion", "tools", "thinking"]
+        self.digest = "0504a3a26a1e"
+        self.capabilities = ["completion", "tools", "thinking", "vision"]
         self.abilities: dict[str, list[str]] = {}
         """What single models can do, where it is something else."""
+        self.own: int | None = None
+        """The context of who is told none; None: what it had last."""
+        self.remote: set[str] = set()
+        """Models that ollama.com runs."""
+        self.messages: list[dict[str, str]] = []
+        """What the Modelfiles say."""
+        self.cached: int | None = None
+        """Tokens of a prompt that came from the cache, where it tells."""
+        self.calls_last = False
+        """Tool calls come with the last line of a stream."""
+        self.full = False
+        """Its queue has no room."""
         self.loaded: set[str] = set()
         self.seen: list[tuple[str, dict[str, Any]]] = []
         self.url = ""
@@ -62,22 +83,34 @@ class OllamaStandIn:
         await self._runner.cleanup()
 
     async def _tags(self, _: web.Request) -> web.Response:
-        return web.json_response({"models": [{"name": name, "model": name, "size": 1} for name in self.models]})
+        rows = [{"name": name, "model": name, "size": 1, "digest": self.digest} for name in self.models]
+        cloud = {"remote_model": "big:1t", "remote_host": "https://ollama.com:443"}
+        return web.json_response({"models": [{**row, **(cloud if row["name"] in self.remote else {})} for row in rows]})
 
     async def _ps(self, _: web.Request) -> web.Response:
-        rows = [{"name": name, "model": name, "context_length": self.context} for name in sorted(self.loaded)]
+        tells = {"context_length": self.context} if self.at_least(TELLS) else {}
+        rows = [{"name": name, "model": name, "size_vram": 0, **tells} for name in sorted(self.loaded)]
         return web.json_response({"models": rows})
 
     async def _version(self, _: web.Request) -> web.Response:
         return web.json_response({"version": self.version})
 
+    def at_least(self, version: tuple[int, ...]) -> bool:
+        """Whether it is that or newer."""
+        return tuple(map(int, re.findall(r"\d+", self.version.partition("-")[0]))) >= version
+
     async def _show(self, request: web.Request) -> web.Response:
         model = json.loads(await request.read())["model"]
         if model not in self.models:
-            return web.json_response({"error": "not found"}, status=404)
+            return web.json_response({"error": f"model '{model}' not found"}, status=404)
         info = {"general.architecture": "qwen2", "qwen2.context_length": self.limit}
-        able = self.abilities.get(model, self.capabilities)
-        return web.json_response({"model_info": info, "capabilities": able, "parameters": self.parameters})
+        found: dict[str, Any] = {"model_info": info, "parameters": self.parameters}
+        if self.messages:
+            found["messages"] = self.messages
+        return web.json_response({**found, **({"capabilities": self._able(model)} if self.at_least(SHOWS) else {})})
+
+    def _able(self, model: str) -> list[str]:
+        return self.abilities.get(model, self.capabilities)
 
     def _door(self, answer: Any) -> Any:
         """What every route for a model does first."""
@@ -87,15 +120,51 @@ class OllamaStandIn:
             self.seen.append((request.path, body))
             if body["model"] not in self.models and f"{body['model']}:latest" in self.models:
                 body["model"] += ":latest"
-            if body["model"] not in self.models:
-                return web.json_response({"error": f"model '{body['model']}' not found"}, status=404)
+            status, words = self._refusal(body)
+            if status == 500 and "format" in words and body.get("stream") and not self.at_least(REFUSES):
+                return web.Response(text=json.dumps({"error": words}) + "\n", content_type="application/x-ndjson")
+            if status:
+                return web.json_response({"error": words}, status=status)
             self.loaded.add(body["model"])
-            self.context = min(self.limit, (body.get("options") or {}).get("num_ctx", self.context))
-            if self._size(body) > self.context and body.get("truncate") is False and self._knows_truncate(request.path):
-                return web.json_response({"error": "the input length exceeds the context length"}, status=400)
+            self.context = min(self.limit, (body.get("options") or {}).get("num_ctx", self.own or self.context))
+            if words := self._too_long(request.path, body):
+                return web.json_response({"error": words}, status=400)
             return await answer(request, body)
 
         return handle
+
+    def _refusal(self, body: dict[str, Any]) -> tuple[int, str]:
+        """Of what it does not try: status and words; 0: nothing is wrong."""
+        model, think = body["model"], body.get("think")
+        if model not in self.models:
+            return 404, f'model "{model}" not found, try pulling it first'
+        if isinstance(think, str) and not self.at_least(LEVELS):
+            return 400, "json: cannot unmarshal string into Go struct field ChatRequest.think of type bool"
+        if isinstance(think, str) and think not in ("low", "medium", "high", "max"):
+            return 400, f'invalid think value: "{think}" (must be "high", "medium", "low", "max", true, or false)'
+        for what, field in (("thinking", think), ("tools", body.get("tools"))):
+            if field and self.at_least(SHOWS) and what not in self._able(model):
+                return 400, f"registry.ollama.ai/library/{model} does not support {what}"
+        for name, value in (body.get("options") or {}).items():
+            kind = _OPTIONS.get(name)
+            if kind and (not isinstance(value, _KINDS[kind]) or isinstance(value, bool)):
+                return 500, f'option "{name}" must be of type {kind}'
+        if isinstance(form := body.get("format"), dict) and form.get("type") == "zork":
+            return 500, "invalid JSON schema in format"
+        return (503, "server busy, please try again.  maximum pending requests exceeded") if self.full else (0, "")
+
+    def _too_long(self, path: str, body: dict[str, Any]) -> str:
+        """Its words for a prompt that does not fit, where it refuses one."""
+        size, embeds = self._size(body), path == "/api/embed"
+        if embeds and self.at_least(BEHIND):
+            return "the input length exceeds the context length" if size > min(self.context, EMBEDDING_TOKENS) else ""
+        if size <= self.context or body.get("truncate") is not False or not (embeds or self.at_least(REFUSES)):
+            return ""
+        if not self.at_least(BEHIND):
+            return "input length exceeds maximum context length" if embeds else "prompt exceeds the context length"
+        words = f"request ({size} tokens) exceeds the available context size ({self.context} tokens), try increasing it"
+        inner = {"code": 400, "message": words, "type": "exceed_context_size_error"}
+        return json.dumps({"error": {**inner, "n_prompt_tokens": size, "n_ctx": self.context}})
 
     async def _chat(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         return await self._tell(request, body, [{"message": m} for m in self._messages(body)])
@@ -109,10 +178,6 @@ class OllamaStandIn:
         return web.json_response(
             {"model": body["model"], "embeddings": vectors, "prompt_eval_count": self._size(body), **STATISTICS}
         )
-
-    def _knows_truncate(self, path: str) -> bool:
-        """Of embeddings every version does."""
-        return path == "/api/embed" or self.version >= "0.13"
 
     def _size(self, body: dict[str, Any]) -> int:
         """Of the prompt, in tokens."""
@@ -138,7 +203,9 @@ class OllamaStandIn:
             yield {"role": "assistant", "content": "", "thinking": "hmm"}
         if body.get("tools") and "weather" in str(body["messages"][-1]["content"]):
             name = body["tools"][0]["function"]["name"]
-            call = {"function": {"name": name, "arguments": {"city": "Paris"}}}
+            call: dict[str, Any] = {"function": {"name": name, "arguments": {"city": "Paris"}}}
+            if self.at_least(NAMES):
+                call = {"id": "call_x9f2k1qz", "function": {"index": 0, **call["function"]}}
             yield {"role": "assistant", "content": "", "tool_calls": [call]}
             return
         if body.get("format"):
@@ -154,11 +221,15 @@ class OllamaStandIn:
         counts = {"prompt_eval_count": read, "eval_count": len(said) + self.hidden}
         if not self.tells_prompt:
             del counts["prompt_eval_count"]
+        if self.cached is not None:
+            counts["prompt_eval_cached_count"] = self.cached
         last = {"done": True, "done_reason": "length" if cut else "stop", **STATISTICS, **counts}
         if body.get("stream") is False:
             return web.json_response({**frame, **_joined(said), **last})
         answer = web.StreamResponse(headers={"content-type": "application/x-ndjson"})
         await answer.prepare(request)
+        if self.calls_last and said and "tool_calls" in said[-1].get("message", {}):
+            last |= said.pop()
         for number, piece in enumerate(said):
             if self.break_after == number:
                 await answer.write(

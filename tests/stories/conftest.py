@@ -1,11 +1,22 @@
-"""OpenAI's own SDK before the gateway that a story has started."""
+"""OpenAI's own SDK before the gateway that a story has started, and the real Ollama of some."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from openai import AsyncOpenAI
 
+from tests.standins.ollama_server import OllamaServer
 from tests.standins.running import Running
+
+
+@pytest.fixture(scope="session")
+def ollama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OllamaServer]:
+    """Only for stories that are skipped where there is none."""
+    found = OllamaServer(tmp_path_factory.mktemp("ollama"))
+    found.start()
+    found.create()
+    yield found
+    found.stop()
 
 
 @pytest.fixture

@@ -22,9 +22,6 @@ _OPTIONS = {
     "repetition_penalty": "repeat_penalty",
     "repeat_penalty": "repeat_penalty",
     "repeat_last_n": "repeat_last_n",
-    "mirostat": "mirostat",
-    "mirostat_tau": "mirostat_tau",
-    "mirostat_eta": "mirostat_eta",
     "max_tokens": "num_predict",
     "max_completion_tokens": "num_predict",
 }
@@ -32,7 +29,18 @@ _OPTIONS = {
 _RUNNER = ("num_", "main_gpu", "use_m", "low_vram")
 """How the names of the runner's own options begin: num_ctx, num_gpu, num_keep…"""
 _ROLES = {"developer": "system", "function": "tool"}
-_EFFORTS: Mapping[Any, bool | str] = {"none": False, "minimal": "low", "low": "low", "medium": "medium", "high": "high"}
+_EFFORTS: Mapping[Any, bool | str] = {
+    "none": False,
+    "minimal": "low",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    "xhigh": "max",
+    "max": "max",
+}
+_LEVELS, _MAX = (0, 11), (0, 30)
+"""The versions that know levels of thinking, and certainly the highest; before, it is one or the other."""
+_NO_PARAMETERS: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
 def native(task: Task, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,7 +59,7 @@ def native(task: Task, body: Mapping[str, Any]) -> dict[str, Any]:
     if not found["messages"]:  # would load the model and answer nothing
         raise BadRequest("'messages' must not be empty.", param="messages")
     if body.get("tools") and body.get("tool_choice") != "none":
-        found["tools"] = body["tools"]
+        found["tools"] = _tools(body["tools"])
     return found
 
 
@@ -163,9 +171,34 @@ def _thinking(body: Mapping[str, Any]) -> dict[str, Any]:
         if asked is None:
             continue
         if not isinstance(asked, (bool, str)) or asked not in known:
-            raise BadRequest(f"'{name}' must be one of none, minimal, low, medium, high.", param=name)
+            raise BadRequest(f"'{name}' must be one of none, minimal, low, medium, high, xhigh, max.", param=name)
         return {"think": known[asked]}
     return {}
+
+
+def thinking(asked: bool | str, version: tuple[int, ...]) -> bool | str:
+    """What a server of this version is told for it."""
+    if isinstance(asked, str) and version < _LEVELS:
+        return True
+    return "high" if asked == "max" and version < _MAX else asked
+
+
+def has_images(sent: Mapping[str, Any]) -> str:
+    """Where the first one is; nothing where there is none."""
+    found = (number for number, message in enumerate(sent.get("messages") or ()) if message.get("images"))
+    return next((f"messages[{number}].content" for number in found), "")
+
+
+def _tools(tools: Any) -> Any:
+    return [_tool(tool) for tool in tools] if isinstance(tools, list) else tools
+
+
+def _tool(tool: Any) -> Any:
+    """OpenAI's need no parameters; templates are not made for functions without."""
+    function = tool.get("function") if isinstance(tool, Mapping) else None
+    if not isinstance(function, Mapping) or function.get("parameters"):
+        return tool
+    return {**tool, "function": {**function, "parameters": _NO_PARAMETERS}}
 
 
 def _logprobs(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How much context a request gets from Ollama: what gateway.yaml says, more where a prompt needs more and may have it.
 
-Ollama loads a model anew for another `num_ctx`, so it is raised in powers of two: few sizes, few loads.
+Ollama loads a model anew for another `num_ctx`, so it is raised in powers of two: few sizes, few loads. What nobody has
+said is Ollama's own, which depends on the machine's memory: one that refuses what does not fit is left to it.
 """
 
 from collections.abc import Mapping
@@ -9,12 +10,15 @@ from typing import Any
 import msgspec
 
 from infra.backends.ollama.cut import prompt_most
+from infra.backends.ollama.tells import Card
 from infra.config.objects import OllamaOptions
 from infra.errors import ContextTooLong
 from infra.metering.context import too_long
 
 DEFAULT_TOKENS = 4096
-"""Ollama's own `num_ctx` where nobody says one (its FAQ)."""
+"""The `num_ctx` of one that cuts where nobody says one."""
+EMBEDDING_TOKENS = 2048
+"""Of one input at most, from 0.30 on: it must fit one batch, whatever the context."""
 _BYTES_PER_TOKEN = 3
 """Of most texts a token has more; a prompt of which that is not true is refused by Ollama and sent once more."""
 _TEMPLATE_TOKENS = 256
@@ -28,23 +32,31 @@ def prompt_tokens(sent: Mapping[str, Any]) -> int:
 
 
 def num_ctx(
-    options: OllamaOptions, sent: Mapping[str, Any], loaded: int | None, limit: int | None, default: int | None = None
+    options: OllamaOptions, sent: Mapping[str, Any], loaded: int | None, card: Card, cuts: bool, most: int | None
 ) -> int | None:
-    """Tokens to ask for; None leaves it to Ollama. `loaded`: what the model has now; `limit`: the model's own;
-    `default`: to be asked for where gateway.yaml says nothing, by an Ollama that would cut what does not fit."""
-    normal = options.num_ctx or default
-    most = largest(options, limit)
+    """Tokens to ask for; None leaves it to Ollama. `loaded`: what the model has now; `cuts`: it must be told, since it
+    cuts what does not fit; `most`: up to which it may be raised."""
+    normal = options.num_ctx or ((card.own or DEFAULT_TOKENS) if cuts else None)
     if most is None:
         return normal
     if normal and loaded and normal < loaded <= most:
         normal = loaded  # asked for less, it would be loaded anew for this prompt, and again for the next long one
-    have = normal or loaded or DEFAULT_TOKENS
-    output = (sent.get("options") or {}).get("num_predict") or 0
-    prompt = prompt_tokens(sent) if default is None else prompt_most(sent)
-    needed = prompt + (output if isinstance(output, int) and output > 0 else 0)
-    if needed <= have:
+    have = normal or loaded or card.own
+    if have is None or needed(sent, card, cuts) <= have:
         return normal or loaded
-    return max(have, min(most, 1 << (needed - 1).bit_length()))
+    return max(have, enough(sent, card, cuts, most))
+
+
+def needed(sent: Mapping[str, Any], card: Card, cuts: bool) -> int:
+    """Tokens of a prompt, of what the model's own messages add to it, and of its answer."""
+    output = (sent.get("options") or {}).get("num_predict") or 0
+    prompt = prompt_most(sent) + card.spoken if cuts else prompt_tokens(sent) + card.spoken // _BYTES_PER_TOKEN
+    return prompt + (output if isinstance(output, int) and output > 0 else 0)
+
+
+def enough(sent: Mapping[str, Any], card: Card, cuts: bool, most: int) -> int:
+    """The power of two for that, up to `most`."""
+    return min(most, 1 << (needed(sent, card, cuts) - 1).bit_length())
 
 
 def largest(options: OllamaOptions, limit: int | None) -> int | None:

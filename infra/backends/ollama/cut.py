@@ -26,7 +26,8 @@ def prompt_most(sent: Mapping[str, Any]) -> int:
 
 def was_cut(sent: Mapping[str, Any], read: int, context: int, template: int = 0, halves: bool = False) -> bool:
     """`sent`: the body; `read`: its `prompt_eval_count`; `context`: the tokens that it had; `template`: bytes of the
-    model's own template and system prompt; `halves`: it may be older than 0.4."""
+    model's own template and system prompts (its other messages are older than all of these, and go before them);
+    `halves`: it may be older than 0.4."""
     if read >= context - 1:
         return True
     messages = list(sent.get("messages") or ())

@@ -11,7 +11,7 @@ from infra.config.objects import FOREVER, OllamaOptions
 from infra.config.shapes import Field, Shape
 
 _TOKENS = whole("how many tokens", 256, 10_000_000)
-_EFFORTS = ("low", "medium", "high")
+_EFFORTS = ("low", "medium", "high", "max")
 
 
 def _keep_alive(value: Scalar, place: Place) -> float:
@@ -33,7 +33,7 @@ def _check(values: Mapping[str, Any], _place: Place) -> Iterable[tuple[str, str]
 
 
 KEEP_ALIVE = Leaf('a duration, as in "30m", or forever', _keep_alive, {"type": "string"})
-THINK = Leaf("true, false, low, medium or high", _think, {"enum": [True, False, *_EFFORTS]})
+THINK = Leaf("true, false, low, medium, high or max", _think, {"enum": [True, False, *_EFFORTS]})
 OPTIONS = Shape(
     "options of Ollama, as in {num_ctx: 8192, keep_alive: 30m, think: false}",
     OllamaOptions,

@@ -90,14 +90,14 @@ async def test_the_openai_package_lists_and_retrieves(owner: Owner) -> None:
 
 async def test_each_model_shows_what_its_backend_says_that_just_it_can_do(tmp_path: Path) -> None:
     async with OllamaStandIn(("qwen3:4b", "smol:1b"), context=2048) as ollama:
-        ollama.abilities = {"smol:1b": ["completion"]}
+        ollama.abilities, ollama.limit = {"smol:1b": ["completion"]}, 4096
         async with running(tmp_path, TWO_OF_OLLAMA, None, backend=ollama.url) as gate:
             ollama.loaded = {"smol:1b"}
             await gate.gateway.pool.probe_all()
             headers = {"authorization": f"Bearer {await gate.key()}"}
             found = {one["id"]: one for one in (await gate.client.get("/v1/models", headers=headers)).json()["data"]}
-            assert found["thinker"]["capabilities"] == ["completion", "thinking", "tools"]
+            assert found["thinker"]["capabilities"] == ["completion", "thinking", "tools", "vision"]
             assert (found["sayer"]["capabilities"], found["sayer"]["context_length"]) == (["completion"], 2048)
             (box,) = (await gate.client.get("/admin/backends", headers={"x-admin-key": ADMIN_KEY})).json()["data"]
             assert box["abilities"]["smol:1b"] == ["completion"]
-            assert box["capabilities"] == ["completion", "thinking", "tools"]
+            assert box["capabilities"] == ["completion", "thinking", "tools", "vision"]

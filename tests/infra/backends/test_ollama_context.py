@@ -44,7 +44,7 @@ async def test_the_options_go_with_every_request(ollama: OllamaStandIn) -> None:
         chat, completion, embedding = (body for _, body in ollama.seen)
         assert chat["options"] == {"temperature": 0, "num_ctx": 512}
         assert (chat["keep_alive"], chat["think"]) == (1800, True)
-        assert (completion["options"], completion["keep_alive"], completion["think"]) == ({"num_ctx": 512}, 1800, True)
+        assert (completion["options"], completion["keep_alive"]) == ({"num_ctx": 512}, 1800)
         assert (embedding["options"], embedding["keep_alive"]) == ({"num_ctx": 512}, 1800)
         assert "think" not in embedding
         await whole(adapter, "chat", messages=HELLO, reasoning_effort="none")
@@ -82,7 +82,7 @@ async def test_a_longer_prompt_gets_more_context_within_what_owner_and_model_all
         adapter.known = await adapter.probe()
         await whole(adapter, "chat", messages=said(10), max_tokens=100)
         assert ollama.seen[-1][1]["options"]["num_ctx"] == 512, "it is loaded anew in any case"
-        with pytest.raises(ContextTooLong, match=r"context length is 4096 tokens.* about \d{5} tokens"):
+        with pytest.raises(ContextTooLong, match=r"context length is 4096 tokens.* in 6000 tokens"):
             await whole(adapter, "chat", messages=said(6_000))
 
 
@@ -95,9 +95,14 @@ async def test_a_model_that_is_loaded_anew_for_another_context_may_take_as_long_
         assert not adapter.warm(sent)
         await whole(adapter, "chat", messages=HELLO, max_tokens=5)
         adapter.known = await adapter.probe()
-        assert adapter.known.contexts[NAME] == 1024
+        assert adapter.known.contexts[NAME] == 4096, "what a request can have"
         assert adapter.warm(sent) and adapter.warm({"model": NAME})
         assert not adapter.warm({"model": NAME, "options": {"num_ctx": 2048}})
+    async with told(ollama, num_ctx=8192) as adapter:
+        await whole(adapter, "chat", messages=HELLO, max_tokens=5)
+        adapter.known = await adapter.probe()
+        assert adapter.known.contexts[NAME] == 4096, "it gives no model more than its own"
+        assert adapter.warm({"model": NAME, "options": {"num_ctx": 8192}})
 
 
 async def test_a_prompt_of_more_tokens_than_its_bytes_promise_is_sent_once_more(ollama: OllamaStandIn) -> None:
@@ -109,6 +114,7 @@ async def test_a_prompt_of_more_tokens_than_its_bytes_promise_is_sent_once_more(
 
 
 async def test_without_a_maximum_the_context_stays_and_the_refusal_has_numbers(ollama: OllamaStandIn) -> None:
+    ollama.version = "0.20.0"
     async with told(ollama, num_ctx=300) as adapter:
         with pytest.raises(ContextTooLong, match=r"context length is 300 tokens.* about \d+ tokens"):
             await whole(adapter, "chat", messages=said(400))
@@ -123,7 +129,7 @@ async def test_what_the_owner_lets_callers_say_wins(ollama: OllamaStandIn) -> No
 
 async def test_a_probe_tells_what_each_model_can_and_what_is_loaded(ollama: OllamaStandIn) -> None:
     async with told(ollama) as adapter:
-        assert adapter.known.abilities["llama3"] == {"completion", "tools", "thinking"}
+        assert adapter.known.abilities["llama3"] == {"completion", "tools", "thinking", "vision"}
         assert adapter.known.loaded == ()
         await whole(adapter, "chat", "llama3", messages=HELLO)
         found = await adapter.probe()
