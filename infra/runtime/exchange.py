@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,17 @@ def refusal(status: int) -> bytes:
     body = replies.encode({"error": error})
     head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\n" % (status, REASONS[status])
     return head + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body) + body
+
+
+def without_offer(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The head of a request that offers an upgrade, without the offer."""
+    lines = [b"%s %s HTTP/1.1" % (method, target)]
+    for name, value in headers:
+        if name == b"connection":
+            value = b", ".join(part for part in value.split(b",") if part.strip().lower() != b"upgrade")
+        if name != b"upgrade":
+            lines.append(b"%s: %s" % (name, value))
+    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 class Exchange:
@@ -91,7 +103,7 @@ class Exchange:
         body = b"".join(self._parts)
         self._parts.clear()
         self._told = self.whole
-        self._connection.taken.set()
+        self._connection.took()
         return {"type": "http.request", "body": body, "more_body": not self.whole}
 
     @property

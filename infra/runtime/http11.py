@@ -17,7 +17,8 @@ from urllib.parse import unquote
 import httptools
 from hypercorn.events import Closed, Event, RawData, Updated
 
-from infra.runtime.exchange import Exchange, refusal
+from infra.runtime.direct import Direct, abort_soon
+from infra.runtime.exchange import Exchange, refusal, without_offer
 
 if TYPE_CHECKING:
     from infra.runtime.listener import Settings
@@ -25,15 +26,13 @@ if TYPE_CHECKING:
 LINGER_SECONDS = 6.0
 """How long a connection that idles stays open after SIGTERM: a request may be on its way on it, and what the
 OpenAI SDKs stand on gives up connections that idled for 5 s (Python, httpx) and 4 s (Node, undici) by itself."""
-CUT_SECONDS, FLUSH_SECONDS = 2.0, 60.0
-"""How long what was written last may take to reach a client whose connection is closed: of an answer that was cut
-short, of a whole one."""
 BUFFERED_BYTES = 256 * 1024
 """So much of a body may wait for the app before the connection is no longer read."""
 UNSENT_BYTES = 32 * 1024
 """So much may wait for the socket before we look whether the client takes it."""
 PIPELINED_MAX = 16
 """Requests that may wait behind one that runs; a client that sends more is no longer read."""
+_SCOPE = {"type": "http", "asgi": {"spec_version": "2.1", "version": "3.0"}, "root_path": ""}
 
 
 class Connection:
@@ -52,10 +51,11 @@ class Connection:
         send: Any,
     ) -> None:
         self._app, self._config, self._context, self._tasks, self._state = app, config, context, task_group, state
-        self._scheme, self._client, self._server, self._send = "https" if ssl else "http", client, server, send
+        self._scope = {**_SCOPE, "scheme": "https" if ssl else "http", "client": client, "server": server}
+        self._send = send
         self._transport = send.__self__.writer.transport  # its TCPServer's
-        self.taken = asyncio.Event()
-        """The app has taken something, or an answer has ended: there may be room again."""
+        self._taken = asyncio.Event()
+        self._direct: Direct | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
@@ -67,7 +67,7 @@ class Connection:
         """The request that is being received."""
         self._running: Exchange | None = None
         self._next: deque[Exchange] = deque()
-        self._gone = self._ending = False
+        self._gone = self._ending = self._refused = False
         self._idle_since = asyncio.get_running_loop().time()
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -81,7 +81,7 @@ class Connection:
         """What came from the socket."""
         if isinstance(event, RawData):
             if event.data and not self._gone:
-                await self._feed(event.data)
+                await self._begin(event.data)
         elif isinstance(event, Closed):
             self._leave()
             if self._watch is None:  # Hypercorn would keep it, and an open file, until the keep-alive time is up
@@ -90,7 +90,7 @@ class Connection:
     def _leave(self) -> None:
         """The client has gone, or we have closed: whoever still works for it hears so."""
         self._gone = True
-        self._abort_soon()
+        abort_soon(self._transport, cut=self._running is not None and not self._running.ended)
         for pending in (self._timer, self._head_due, self._watch):
             if pending is not None:
                 pending.cancel()
@@ -99,37 +99,45 @@ class Connection:
                 exchange.ended = True
                 exchange.stir()
         self._next.clear()
-        self.taken.set()
+        self.took()
+        self._direct = None  # a circle that only the collector would open
 
-    def _abort_soon(self) -> None:
-        """asyncio closes a socket only when all was sent, which never happens where the client takes nothing."""
-        transport = self._transport
-        if transport.get_write_buffer_size():
-            cut = self._running is not None and not self._running.ended
-            asyncio.get_running_loop().call_later(CUT_SECONDS if cut else FLUSH_SECONDS, transport.abort)
-
-    async def _feed(self, data: bytes) -> None:
+    async def _begin(self, data: bytes) -> None:
+        """The first that comes, and what came right behind it; all else comes directly."""
         if self._watch is None:
             await self._send(Updated(idle=False))  # from here on we look after the idle time ourselves
             self._watch = self._tasks._task_group.create_task(self._until_the_end())
             self._arm(self._config.keep_alive_timeout)
+        self.received(data)
+        while not self._gone and self.too_much():
+            self._taken.clear()
+            await self._taken.wait()
+        self._direct = self._direct or Direct.over(self._transport, self)
+
+    def received(self, data: bytes) -> None:
+        """Of a request, or of several."""
+        if self._gone or self._refused:
+            return
         if self._held or not (self._in_head or self._reading):
             data = (self._held + data).lstrip(b"\r\n")
             whole = b"\n\r\n" in data or b"\n\n" in data
             self._held = b"" if whole or not data[:1].isalpha() else data  # TLS on the plain port is refused at once
             if len(self._held) > self._config.h11_max_incomplete_size:
-                await self._refuse(431)
+                self._refuse(431)
                 return
         if not self._held:
             try:
                 self._parse(data)
             except httptools.HttpParserError:
-                await self._refuse(400)
+                self._refuse(400)
                 return
         self._watch_head()
-        while not self._gone and self._too_much():
-            self.taken.clear()
-            await self.taken.wait()
+
+    def took(self) -> None:
+        """The app has taken something, or an answer has ended: there may be room again."""
+        self._taken.set()
+        if self._direct is not None:
+            self._direct.room()
 
     def _watch_head(self) -> None:
         """A head that has begun must end in time, later a 408 ends the connection: Hypercorn gives it the keep-alive
@@ -137,7 +145,7 @@ class Connection:
         if (self._held or self._in_head) and not self._gone:
             if self._head_due is None:
                 loop, seconds = asyncio.get_running_loop(), self._config.headers_seconds()
-                self._head_due = loop.call_later(seconds, self._tasks.spawn, self._refuse, 408)
+                self._head_due = loop.call_later(seconds, self._refuse, 408)
         elif self._head_due is not None:
             self._head_due.cancel()
             self._head_due = None
@@ -149,24 +157,21 @@ class Connection:
             # llhttp takes what follows for another protocol. The same request without its offer is read instead.
             if self._parser.get_method() == b"CONNECT":
                 raise httptools.HttpParserError("not a proxy") from None
-            head, self._parser = self._without_offer(), httptools.HttpRequestParser(self)
+            head = without_offer(self._parser.get_method(), self._target, self._headers)
+            self._parser = httptools.HttpRequestParser(self)
             self._parse(head + data[upgrade.args[0] :])
 
-    def _without_offer(self) -> bytes:
-        lines = [b"%s %s HTTP/1.1" % (self._parser.get_method(), self._target)]
-        for name, value in self._headers:
-            if name == b"connection":
-                value = b", ".join(part for part in value.split(b",") if part.strip().lower() != b"upgrade")
-            if name != b"upgrade":
-                lines.append(b"%s: %s" % (name, value))
-        return b"\r\n".join(lines) + b"\r\n\r\n"
-
-    def _too_much(self) -> bool:
+    def too_much(self) -> bool:
+        """Whether the client is not read for now."""
         reading = self._reading
         return len(self._next) > PIPELINED_MAX or (reading is not None and reading.waiting_bytes > BUFFERED_BYTES)
 
-    async def _refuse(self, status: int) -> None:
+    def _refuse(self, status: int) -> None:
         """What comes is not HTTP: said once, in OpenAI's shape, then the connection is closed."""
+        self._refused = True
+        self._tasks.spawn(self._close_with, status)
+
+    async def _close_with(self, status: int) -> None:
         if self._running is None or not self._running.begun:
             await self.write(refusal(status))
         await self.close()
@@ -189,18 +194,13 @@ class Connection:
         path, _, query = self._target.partition(b"?")
         version = self._parser.get_http_version()
         scope = {
-            "type": "http",
+            **self._scope,
             "http_version": version,
-            "asgi": {"spec_version": "2.1", "version": "3.0"},
             "method": self._parser.get_method().decode("ascii"),
-            "scheme": self._scheme,
             "path": unquote(path.decode("ascii")),
             "raw_path": path,
             "query_string": query,
-            "root_path": "",
             "headers": self._headers,
-            "client": self._client,
-            "server": self._server,
             "state": self._state.copy(),
         }
         expects = version != "1.0" and (b"expect", b"100-continue") in self._headers
@@ -263,7 +263,7 @@ class Connection:
         elif self._ending and not self._gone and self._watch is not None:
             self._watch.cancel()
             self._watch = self._tasks._task_group.create_task(self._linger())  # ends with the connection
-        self.taken.set()
+        self.took()
 
     async def close(self) -> None:
         """Closes the connection, once."""

@@ -1,5 +1,6 @@
 """A plain answer as its caller gets it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from quart import Response
@@ -18,12 +19,12 @@ class Plain:
         self._response: Response | None = None
         self._usage: dict[str, Any] | None = None
 
-    def make(self, usage: dict[str, Any], headers: dict[str, str]) -> None:
+    def make(self, usage: dict[str, Any], headers: Callable[[], dict[str, str]]) -> None:
         """Makes the response, as a rule while its bill is written, and anew where the bill came to something else."""
         if usage == self._usage:
             return
         self._usage = usage
-        self._response = replies.answer({**self._said, "usage": usage}, 200, headers)
+        self._response = replies.answer({**self._said, "usage": usage}, 200, headers())
 
     def response(self, billed: Billed | None) -> Response:
         """What was made, with what the ledger says of it; None: it did not answer in time."""

@@ -98,7 +98,7 @@ class Relay:
         return response
 
     def _headers(self) -> dict[str, str]:
-        found = {}
+        found = self.call.ticket.headers() if self.call.ticket is not None else {}
         if self.sending.limited:
             found["x-aethergate-limited"] = "balance"
         if self.row.served_model is not None:
@@ -260,7 +260,7 @@ class Relay:
         disk, and whoever that is finds the money that it frees, for it stands in line before them."""
         self.sending.release()
         if error is None and bill is not None and self._plain is not None:
-            self._plain.make(self._usage(bill.units, self.bounds.cost(bill.units)), self._headers())
+            self._plain.make(self._usage(bill.units, self.bounds.cost(bill.units)), self._headers)
 
     def _usage(self, units: Units, charged: int) -> dict[str, Any]:
         return shown_usage(self.ask.task, units, charged, "balance" if self.sending.limited else None)
@@ -281,7 +281,7 @@ class Relay:
         units = bill.units if bill is not None else Units()
         usage = self._usage(units, self.billed.charged if self.billed is not None else self.bounds.cost(units))
         if self._plain is not None:
-            self._plain.make(usage, self._headers())
+            self._plain.make(usage, self._headers)
         elif bill is not None and self.ask.wants_usage and self._outgoing is not None:
             kept = {key: value for key, value in self._outgoing.last.items() if key != "choices"}
             self._pipe.push(replies.event({**kept, "choices": [], "usage": usage}))

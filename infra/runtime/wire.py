@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from infra.errors import GatewayError
@@ -48,7 +48,7 @@ class Wire:
             self.status = message["status"]
             # A refusal by a limit brings that limit's own figures: said twice, no client could read either.
             said = {name.lower() for name, _ in message["headers"] if name.lower().startswith(OWN)}
-            ours = [pair for pair in self._headers() if pair[0] not in said]
+            ours = [pair for pair in self._headers(said) if pair[0] not in said]
             message = {**message, "headers": [*message["headers"], *ours]}
         elif message["type"] == "http.response.body":
             last = not message.get("more_body", False)
@@ -83,12 +83,12 @@ class Wire:
         await self.send({"type": "http.response.start", "status": status, "headers": raw})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
-    def _headers(self) -> list[tuple[bytes, bytes]]:
+    def _headers(self, said: Collection[bytes]) -> list[tuple[bytes, bytes]]:
         found = {
             "x-request-id": self._call.id,
             "openai-processing-ms": str(round((time.monotonic() - self._call.opened) * 1000)),
         }
-        if self._call.ticket is not None:
+        if self._call.ticket is not None and not any(name.startswith(b"x-ratelimit-") for name in said):
             found |= self._call.ticket.headers()
         found |= parting(self._call.gateway.draining)
         if self._call.endpoint.access == "admin":

@@ -21,17 +21,23 @@ def base62(number: int, width: int) -> str:
     return "".join(reversed(digits))[-width:]
 
 
+_LETTERS = "".join(BASE62[byte % 62] for byte in range(4 * 62)).encode() + bytes(256 - 4 * 62)
+_UNEVEN = bytes(range(4 * 62, 256))
+"""The bytes that would make some letters likelier than others."""
+
+
 class _Dice:
     """Randomness of the system, fetched for many ids at once: each fetch is a system call."""
 
     def __init__(self) -> None:
-        self._pid, self._pool = 0, b""
+        self._pid, self._pool = 0, ""
 
-    def bits71(self) -> int:
-        if len(self._pool) < 9 or self._pid != os.getpid():  # a forked child must not go on with its parent's
-            self._pid, self._pool = os.getpid(), secrets.token_bytes(9 * 128)
-        taken, self._pool = self._pool[:9], self._pool[9:]
-        return int.from_bytes(taken, "big") >> 1
+    def letters(self, count: int) -> str:
+        """So many base62 digits, each as likely as any other."""
+        if len(self._pool) < count or self._pid != os.getpid():  # a forked child must not go on with its parent's
+            self._pid, self._pool = os.getpid(), secrets.token_bytes(2048).translate(_LETTERS, _UNEVEN).decode()
+        taken, self._pool = self._pool[:count], self._pool[count:]
+        return taken
 
 
 _dice = _Dice()
@@ -45,4 +51,4 @@ def _moment(milliseconds: int) -> str:
 
 def new(prefix: str) -> str:
     """A new id: user_0QxB3kLmZ4…"""
-    return f"{prefix}_{_moment(time.time_ns() // 1_000_000)}{base62(_dice.bits71(), 12)}"
+    return f"{prefix}_{_moment(time.time_ns() // 1_000_000)}{_dice.letters(12)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.runtime.exchange import Exchange
-from infra.runtime.http11 import PIPELINED_MAX
+from infra.runtime.http11 import PIPELINED_MAX, Connection
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import MANIFEST, Running, running
 
@@ -109,3 +109,29 @@ def test_a_line_break_in_a_header_of_an_answer_is_an_error() -> None:
     exchange = Exchange(None, scope, keep=True, expects=False)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="line break"):
         exchange._made_head(200, [(b"x-name", b"a\r\nset-cookie: b")])
+
+
+async def test_who_sends_more_than_is_answered_is_not_read_for_a_while_and_loses_nothing(
+    gate: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[int] = []
+    received = Connection.received
+
+    def counted(connection: Connection, data: bytes) -> None:
+        received(connection, data)
+        waiting.append(len(connection._next))
+
+    monkeypatch.setattr(Connection, "received", counted)
+    many = 8_000
+    found = await all_of(gate, LIVE, LIVE * many + closing(LIVE))
+    assert found.count(b"HTTP/1.1 200 OK\r\n") == many + 2
+    assert PIPELINED_MAX < max(waiting) < many * 0.6  # what came in one read, and no second one behind it
+
+
+async def test_half_of_a_request_and_then_nothing_ends_with_the_client(gate: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gate.url.rpartition(":")[2]))
+    writer.write(LIVE + LIVE[:20])
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write_eof()
+    await asyncio.wait_for(reader.read(), 5)
+    writer.close()
