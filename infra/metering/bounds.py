@@ -37,28 +37,29 @@ class Bounds:
 
     def _cost(self, output: int) -> int:
         # As `cost_nano` of these units would say; it is asked several times per request.
-        prices = _dearest(self.prices)
-        tokens = self.prompt * price_of(prices, "input") + output * self.answers * price_of(prices, "output")
-        return rounded(tokens + price_of(prices, "request"), self.factor_ppm)
+        per_input, per_output, per_request = _dearest(self.prices)
+        total = self.prompt * per_input + output * self.answers * per_output + per_request
+        return rounded(total, self.factor_ppm)
 
     def output_for(self, nano: int) -> int:
         """Tokens per answer that `nano` buys after the prompt; never more than `output`."""
-        prices = _dearest(self.prices)
-        each = price_of(prices, "output") * self.answers * self.factor_ppm
+        per_input, per_output, per_request = _dearest(self.prices)
+        each = per_output * self.answers * self.factor_ppm
         if each == 0:
             return self.output
-        spent = self.prompt * price_of(prices, "input") + price_of(prices, "request")
+        spent = self.prompt * per_input + per_request
         left = nano * MILLION * MILLION - spent * self.factor_ppm
         return max(0, min(self.output, left // each))
 
 
 @lru_cache(maxsize=1024)
-def _dearest(prices: PriceList) -> PriceList:
-    """Prices at which no split into cached and reasoning tokens costs more than what is held."""
-    return PriceList(
-        input=max(price_of(prices, "input"), price_of(prices, "cached")),
-        output=max(price_of(prices, "output"), price_of(prices, "reasoning")),
-        request=prices.request,
+def _dearest(prices: PriceList) -> tuple[int, int, int]:
+    """Nano-units per 1,000,000 input and output tokens, and per 1,000,000 requests, at which no split into cached and
+    reasoning tokens costs more than what is held."""
+    return (
+        max(price_of(prices, "input"), price_of(prices, "cached")),
+        max(price_of(prices, "output"), price_of(prices, "reasoning")),
+        price_of(prices, "request"),
     )
 
 

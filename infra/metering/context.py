@@ -30,10 +30,13 @@ def was_cut(ask: Ask, read: int, context: int | None) -> bool:
     """Whether the backend read only a part of the prompt, by its own count; `context`: what it has, where known."""
     if not (one_prompt(ask) or ask.answers == 1) or 2 * read >= ask.prompt_estimate:
         return _full(ask, read, context)
+    too_small = context is not None and ask.answers == 1 and read <= context < ask.prompt_estimate
+    if read < READ_LEAST and not too_small:
+        return _full(ask, read, context)  # as nearly always: then no text has to be looked at
     fewest = sum(least(text) for text in _read(ask.body))
     if read >= READ_LEAST and 2 * read < fewest:
         return True
-    fits = context is None or ask.answers != 1 or not read <= context < min(ask.prompt_estimate, 2 * fewest)
+    fits = not too_small or context is None or context >= 2 * fewest
     return _full(ask, read, context) or (not fits and read < fewest)
 
 

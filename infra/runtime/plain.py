@@ -30,6 +30,6 @@ class Plain:
         """What was made, with what the ledger says of it; None: it did not answer in time."""
         assert self._response is not None
         if billed is not None:
-            self._response.headers["x-aethergate-cost"] = show_money(billed.charged)
-            self._response.headers["x-aethergate-balance"] = show_money(billed.balance)
+            self._response.headers.add("x-aethergate-cost", show_money(billed.charged))
+            self._response.headers.add("x-aethergate-balance", show_money(billed.balance))
         return self._response
