@@ -29,14 +29,14 @@ class Pattern:
         self.event, self.index = event, index
         self._holder, self._field = holder, field
         self._head = self._tail = b""
-        self._around = 0
+        self._around = self._from = self._to = 0
 
     def text(self, data: bytes) -> str | None:
         """The text of an event that is like this one in all else; None for any other."""
         if len(data) < self._around or not (data.startswith(self._head) and data.endswith(self._tail)):
             return None
         try:
-            return _decode_text(data[len(self._head) : len(data) - len(self._tail)])
+            return _decode_text(data[self._from : self._to])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
 
@@ -55,7 +55,8 @@ class Pattern:
         said = _encode(self._holder[self._field])
         self._head, found, self._tail = data.partition(said)
         self._around = len(data) - len(said) + 2
-        if not found or said in self._tail:
+        self._from, self._to = len(self._head), -len(self._tail)
+        if not found or not self._tail or said in self._tail:
             return False
         again = pattern_of(_decode(self._head + _encode(MARK) + self._tail))
         return again is not None and again._holder[again._field] == MARK

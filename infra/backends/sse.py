@@ -34,6 +34,9 @@ class Parser:
         """The events that `chunk` completes; raises EventTooLong."""
         if self._after_cr or b"\r" in chunk:
             chunk = self._plain_ends(chunk)
+        between = not (self._rest or self._data or self._name or self._first_line)
+        if between and chunk[:6] == b"data: " and chunk[-2:] == b"\n\n" and chunk.count(b"\n") == 2:
+            return [Event(chunk[6:-2])]  # one event and nothing else, as nearly all come that are sent when said
         *lines, self._rest = (self._rest + chunk).split(b"\n") if self._rest else chunk.split(b"\n")
         found: list[Event] = []
         for line in lines:

@@ -23,6 +23,8 @@ class Outgoing:
 
     def leaving(self, events: Sequence[dict[str, Any] | Repeat]) -> bytes:
         """Counts events and makes them what leaves, together; empty where nothing does."""
+        if len(events) == 1 and type(only := events[0]) is Repeat:
+            return self._repeat(only)
         return b"".join([self._repeat(event) if type(event) is Repeat else self._event(event) for event in events])
 
     def _event(self, event: Any) -> bytes:

@@ -18,15 +18,12 @@ class Pipe:
         self._tap = tap
         self._parts: list[bytes] = []
         self._size = 0
+        self.full = False
+        """Nothing more should be added before there is room."""
         self._closed = False
         self._reader: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
-
-    @property
-    def full(self) -> bool:
-        """Nothing more should be added before there is room."""
-        return self._size >= PIPE_BYTES
 
     async def room(self) -> None:
         """Waits while the pipe is full."""
@@ -35,11 +32,13 @@ class Pipe:
     def push(self, data: bytes) -> None:
         """Adds bytes, whatever room there is. Where the reader waits for just these and the client has taken
         all before them, they go past it: to wake its task for each chunk costs as much as all the rest of it."""
-        if self._tap is not None and self._waits and self._tap(data):
+        waits = self._reader is not None and not self._reader.done()
+        if waits and not self._parts and self._tap is not None and self._tap(data):
             return
         self._parts.append(data)
         self._size += len(data)
         if self._size >= PIPE_BYTES:
+            self.full = True
             self._writable.clear()
         self._wake()
 
@@ -47,10 +46,6 @@ class Pipe:
         """Nothing more comes."""
         self._closed = True
         self._wake()
-
-    @property
-    def _waits(self) -> bool:
-        return self._reader is not None and not self._reader.done() and not self._parts
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
@@ -65,7 +60,8 @@ class Pipe:
             await self._reader
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts.clear()
-        if self._size >= PIPE_BYTES:
+        if self.full:
+            self.full = False
             self._writable.set()
         self._size = 0
         return data

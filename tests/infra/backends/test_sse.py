@@ -97,3 +97,15 @@ def test_an_endless_json_line_is_refused() -> None:
     with pytest.raises(EventTooLong):
         for _ in range(10):
             lines.feed(b"x" * 60)
+
+
+@given(streams(), st.lists(st.tuples(WORDS, st.sampled_from(["\n", "\r\n"])), max_size=5))
+def test_events_that_come_one_at_a_time_are_the_same_as_together(
+    made: tuple[bytes, list[Event]], said: list[tuple[str, str]]
+) -> None:
+    stream, events = made
+    parser = Parser()
+    found = parser.feed(stream)
+    for word, end in said:
+        found += parser.feed(f"data: {word}{end}{end}".encode())
+    assert found == events + [Event(word.encode()) for word, _ in said]
