@@ -49,10 +49,18 @@ class Brakes:
         return self._limiters[network]
 
 
+def _without_port(address: str) -> str:
+    """Some proxies name the port as well, which is another one with each connection."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, port = address.rpartition(":")
+    return host if port.isdigit() and "." in host and ":" not in host else address
+
+
 def _network(address: str) -> str:
     """An IPv6 customer has 2⁶⁴ addresses at hand: their /64 counts as one."""
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(_without_port(address))
     except ValueError:
         return address[:64]
     if found.version == 4:

@@ -62,8 +62,7 @@ class Relay:
         self._task: asyncio.Task[None] | None = None
         self._checkpointed = -1
         self._ending = False
-        self.because: GatewayError | None = None
-        """Why we cut it, where it was not the client who left."""
+        self.because: GatewayError | None = None  # why we cut it, where it was not the client who left
 
     def bind(self, bounds: Bounds) -> None:
         """Other bounds, where the balance buys less than was asked for."""
@@ -141,7 +140,7 @@ class Relay:
         error: GatewayError | None = None
         ending: Ending = "backend_died"
         try:
-            async with asyncio.timeout(self._deadline()):
+            async with asyncio.timeout(self.call.endpoint.limits.time):
                 await self._work()
             ending = "complete"
         except asyncio.CancelledError:
@@ -155,10 +154,10 @@ class Relay:
             log.exception("request %s failed", self.call.id)
             error = GatewayError("Something went wrong in the gateway; it was noted.")
         self._ending = True
+        if self.because is not None:  # told at once: a database that is away may be why
+            self._finish(self.because, None)
+            self._pipe.close()
         await self._end(ending, error)
-
-    def _deadline(self) -> float | None:
-        return self.call.endpoint.limits.time
 
     async def _work(self) -> None:
         self._reply = reply = await self.sending.reply()
@@ -212,7 +211,8 @@ class Relay:
                 await self._reply.close()
             bill = await self._bill(ending)
             row = await self._book(ending, error, bill)
-            self._finish(error, bill)
+            if self.because is None:
+                self._finish(error, bill)
             self.call.gateway.afterwards.do(self.call.gateway.told.ended, self.call, row, self.billed)
         finally:
             # Whatever failed above, nobody may wait for ever for this request, and the slot is not lost.

@@ -4,6 +4,7 @@ the slots that others get by then are not in use here as well."""
 import asyncio
 import json
 import signal
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -55,14 +56,24 @@ async def test_who_alone_lost_the_database_ends_its_streams_before_others_get_it
             await asyncio.sleep(0.05)
         await asyncio.sleep(2)  # with a checkpoint
         line.cut()
+        cut, heard = time.monotonic(), list[float]()
+        for stream in streams:
+            stream.add_done_callback(lambda _: heard.append(time.monotonic() - cut))
         gates.backend.script(pieces=1, first_delay=1)
         async with asyncio.timeout(LEASE_SECONDS + 10):
             theirs = await at_once([gates.gates[1].url], [key], 2 * SLOTS, CHAT)
-        assert {answer.status for answer in theirs} == {200}
+        assert {answer.status for answer in theirs} == {200}, [answer.body for answer in theirs]
         assert gates.backend.running_max == SLOTS
         ends = await asyncio.gather(*streams)
-        told("cut off alone", gates, ends=ends, most_at_the_backend=gates.backend.running_max)
+        told(
+            "cut off alone",
+            gates,
+            ends=ends,
+            heard_after=round(max(heard), 1),
+            most_at_the_backend=gates.backend.running_max,
+        )
         assert {code for _, code in ends} == {"overloaded"}
+        assert max(heard) < LEASE_SECONDS + 2, "they are told before it is booked, which the database does not let"
         line.mend()
         await gates.resolved(20)
         rows = [row for row in (await gates.rows()).values() if row["stream"]]

@@ -34,6 +34,8 @@ async def test_one_address_does_not_pay_for_another() -> None:
         ("2001:db8::1", "2001:db8::ffff:2", True),
         ("2001:db8::1", "2001:db8:0:1::1", False),
         ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1:5001", "192.0.2.1:5002", True),
+        ("[2001:db8::1]:5001", "2001:db8::2", True),
         ("unix", "unix", True),
         ("", "192.0.2.1", False),
     ],
