@@ -120,6 +120,11 @@ seems so dear that machine code would be made for it every time (`jit`). And who
 there then: where the database's default isolation is stricter, waiting would be an error."""
 
 
+IDLE_SECONDS = 5.0
+"""A transaction that hears nothing from us for so long is given up by the server: a process that lost its network, or
+stands still, must not keep its locks until the server misses it, which takes hours."""
+
+
 class OwnPostgres:
     """A connection outside the pool."""
 
@@ -142,7 +147,7 @@ class OwnPostgres:
         await self.close()
         self._connection = await self._store.connect_postgres()
         if self.keeps_statements:
-            await self._connection.execute(BY_INDEX)
+            await self._connection.execute(f"{BY_INDEX}; {_idle('SESSION')}")
         if await self._connection.fetchval("SHOW synchronous_commit") == "off":  # the database's default, not ours
             await self._connection.execute("SET synchronous_commit = on")
 
@@ -159,6 +164,8 @@ class OwnPostgres:
         waits for the disk."""
         connection = self.connected
         begin = ["BEGIN ISOLATION LEVEL READ COMMITTED"]
+        if not self.keeps_statements:
+            begin.append(_idle("LOCAL"))
         if not durable:
             begin.append("SET LOCAL synchronous_commit = off")
         begin += [f"SELECT pg_advisory_xact_lock({key})" for key in sorted({_key(name) for name in locks})]
@@ -179,6 +186,10 @@ class OwnPostgres:
                 await connection.close(timeout=2)
             except (TimeoutError, OSError, asyncpg.PostgresError):
                 connection.terminate()
+
+
+def _idle(how: str) -> str:
+    return f"SET {how} idle_in_transaction_session_timeout = {int(IDLE_SECONDS * 1_000)}"
 
 
 def _key(name: str) -> int:
