@@ -67,8 +67,8 @@ class Trade(Verbs):
         return await self._door.ask("POST", "/admin/prices/preview", body=said, nulls=True)
 
     async def requests(self, *, limit: int | None = None, cursor: str | None = None, **filters: Any) -> Answer:
-        """The journal, newest first; filters: user, key, model, state, status, endpoint, backend, basis, error, from,
-        to."""
+        """The journal, newest first; filters: id, user, key, model, state, status, endpoint, backend, basis, error,
+        from, to."""
         return await self._door.ask("GET", "/admin/requests", query={**filters, "limit": limit, "cursor": cursor})
 
     async def request(self, request_id: str) -> Answer:

@@ -42,7 +42,7 @@ class Keys:
         plain = key_id.removeprefix(PREFIX)
         found = await Key.get_or_none(id=plain) if storable(plain, ID_DIGITS) else None
         if found is None:
-            raise NotFound(f"no key with the id {plain[:20]}")
+            raise NotFound(f"There is no key with the id {plain[:20]}.")
         return found
 
     async def all(self, user_id: str | None = None) -> list[Key]:

@@ -39,7 +39,7 @@ class Users:
             found = await User.get_or_none(id=name_or_id) or await User.get_or_none(name=name_or_id)
             if found is not None:
                 return found
-        raise NotFound(f"no user named {name_or_id[:64]}{await self._near(name_or_id)}")
+        raise NotFound(f"There is no user named {name_or_id[:64]}{await self._near(name_or_id) or '.'}")
 
     async def page(
         self, q: str | None = None, limit: int | None = None, cursor: str | None = None

@@ -6,7 +6,7 @@ from infra.errors import BadRequest
 from infra.journal.line import Filters
 from infra.runtime.query import Query
 
-FILTERS = ("key", "model", "state", "status", "endpoint", "basis", "error", "from", "to")
+FILTERS = ("id", "key", "model", "state", "status", "endpoint", "basis", "error", "from", "to")
 FIELDS = (*FILTERS, "limit", "cursor")
 BASES = ("measured", "partial", "estimated", "recovered")
 FAILED = "error"
@@ -20,6 +20,7 @@ def filters(query: Query, *, user_id: str | None, key_id: str | None) -> Filters
     status = query.text("status")
     failed = status is not None and status.lower() == FAILED
     return Filters(
+        id=query.text("id"),
         user_id=user_id,
         key_id=key_id,
         model=query.text("model"),

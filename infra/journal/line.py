@@ -22,6 +22,7 @@ class Page(Generic[T]):
 class Filters:
     """Which requests; None does not filter. Times are microseconds since 1970, `from_us` ≤ created < `to_us`."""
 
+    id: str | None = None
     user_id: str | None = None
     key_id: str | None = None
     model: str | None = None
@@ -41,6 +42,7 @@ class Filters:
     def conditions(self, dialect: str = "sqlite") -> list[tuple[str, tuple[Any, ...]]]:
         """SQL conditions on `requests r`, each with its values."""
         equal = {
+            "r.id": self.id,
             "r.user_id": self.user_id,
             "r.key_id": self.key_id,
             "r.model": self.model,

@@ -50,6 +50,7 @@ FROM = Field("From then on: a day (2026-11-24), a time (2026-11-24T12:00:00Z) or
 TO = Field("Before then; a bare day counts whole.")
 PAGE = {"limit": LIMIT, "cursor": CURSOR}
 LOG = {
+    "id": Field("The request's id, as its answer's x-request-id said."),
     "model": Field("The model that was asked for."),
     "state": choice("How far it came.", "HELD", "STREAMING", "SETTLED", "VOID"),
     "status": Field("One like 402, a class, 5xx, or error for whatever went wrong."),

@@ -51,6 +51,10 @@ def dialogs(targets: dict[str, str]) -> dict[str, tuple[str, list[Step]]]:
         "user-disable": (user, [("click", "Disable")]),
         "key-new": (user, [("click", "New key")]),
         "key-once": (user, [("click", "New key"), ("click", "Create key"), ("see", "cannot be shown again")]),
+        "key-refused": (
+            "/keys",
+            [("click", "New key"), ("type", "User", "nobody"), ("click", "Create key"), ("see", "user named nobody")],
+        ),
         "key": ("/keys", [("first",)]),
         "key-rotate": ("/keys", [("first",), ("click", "Rotate", FOOT), ("see", "The old key")]),
         "key-revoke": ("/keys", [("first",), ("click", "Revoke", FOOT), ("see", "cannot be undone")]),

@@ -60,7 +60,7 @@ async def stores_in(house: Whole, folder: Path) -> None:
 async def test_filters_stand_in_the_address_and_come_back_with_it(house: Whole) -> None:
     await house.open("/requests?status=4xx")
     await house.browser.until(f"{DAY_ONE} === 5")
-    await house.browser.type("User", "ada")
+    await house.browser.type("User or request id", "ada")
     await house.browser.see("No request matches.")
     await house.browser.until("location.search === '?status=4xx&user=ada'")
     await house.browser.click("Clear filters")
@@ -70,8 +70,18 @@ async def test_filters_stand_in_the_address_and_come_back_with_it(house: Whole) 
     await house.browser.until(f"{DAY_ONE} === 1")
 
 
+async def test_a_request_is_found_by_the_id_that_its_caller_has(house: Whole) -> None:
+    [_, known] = (await house.admin.requests(limit=2))["data"]
+    await house.open("/requests")
+    await house.browser.until(f"{DAY_ONE} === 31")
+    await house.browser.type("User or request id", known["id"])
+    await house.browser.until(f"{DAY_ONE} === 1")
+    await house.browser.type("User or request id", "req_" + "0" * 20)
+    await house.browser.see("No request matches.")
+
+
 async def test_a_filter_by_somebody_who_is_not_there_finds_nothing_and_says_so(house: Whole) -> None:
-    for filters, words in (("user=ad", "No user named ad"), ("key=zzz", "No key with the id zzz.")):
+    for filters, words in (("user=ad", "There is no user named ad;"), ("key=zzz", "There is no key with the id zzz.")):
         await house.open(f"/requests?{filters}")
         await house.browser.see(words)
         assert "could not be loaded" not in await house.browser.text()
@@ -178,7 +188,7 @@ async def test_limits_that_are_none_are_told_and_nothing_typed_is_lost(house: Wh
 
 async def test_a_user_that_is_none_is_told(house: Whole) -> None:
     await house.open("/users/nobody")
-    await house.browser.see("There is no such user.")
+    await house.browser.see("There is no user named nobody.")
 
 
 async def test_a_part_is_refunded_and_the_rest_can_follow(house: Whole) -> None:

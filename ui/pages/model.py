@@ -84,8 +84,8 @@ class _Model:
             self._show_targets(targets)
             with ui.element("div"):
                 facts(self._pairs())
-                with ui.element("div").classes("card-hint since"):
-                    ui.label("Limits are set in gateway.yaml, under limits of the model, and applied on")
+                with ui.element("p").classes("card-hint sentence"):
+                    ui.label("Limits are set in gateway.yaml, under limits of the model, and applied on ")
                     ui.link("Config", "/config").classes("cell-link")
 
     def _show_targets(self, targets: list[tuple[str, Row]]) -> None:

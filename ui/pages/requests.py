@@ -1,5 +1,6 @@
 """Requests: the log, filtered and paged by the gateway; a row opens to its error, its bill and the refund."""
 
+import re
 import time
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +36,7 @@ BASES = {"": "Any count", "measured": "Measured", "partial": "Partial", "estimat
          "recovered": "Recovered"}  # fmt: skip
 SHARED_SECONDS = 0.9
 """Less than a page waits at least until it asks again."""
+_REQUEST = re.compile(r"req_[0-9A-Za-z]{20}")
 _ASKED = ("user", "key", "model", "endpoint", "backend", "status", "state", "basis", "error")
 
 
@@ -57,7 +59,7 @@ class _Requests:
     def _tools(self) -> None:
         found = self._filters
         with ui.element("div").classes("tools"):
-            found.text("user", "User", main=True)
+            found.text("user", "User or request id", main=True)
             self._models = found.choice("model", "Model", {"": "Any model"}, open=True)
             found.choice("status", "Status", STATUSES)
             self._since = found.choice("since", "Time", SINCE)
@@ -101,6 +103,8 @@ class _Requests:
         """The filters as the gateway takes them."""
         said = self._filters.set
         found = {name: said[name] for name in _ASKED if name in said}
+        if _REQUEST.fullmatch(found.get("user", "")):  # what a caller has of it: its answer's x-request-id
+            found["id"] = found.pop("user")
         since = said.get("since", "")
         if since.isdecimal():
             found["from"] = str(int(time.time()) // 10 * 10 - int(since))  # the same question in every tab
@@ -120,7 +124,7 @@ class _Requests:
         except Refused as refused:
             if refused.status != 404:
                 raise
-            return {"data": [], "next": None, "empty": _sentence(str(refused))}  # no such user or key: nothing matches
+            return {"data": [], "next": None, "empty": str(refused)}  # no such user or key: nothing matches
 
     def _shape(self, row: Row) -> Row:
         status, running = row["status"], row["state"] in ("HELD", "STREAMING")
@@ -145,10 +149,6 @@ class _Requests:
 
     async def _export(self) -> None:
         await export_dialog(self._desk, await self._asked(), self._filters.active)
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:].removesuffix('.')}."
 
 
 def _short(row: Row) -> str:

@@ -85,7 +85,7 @@ class _User:
             self._row = await self._desk.ask(lambda api: api.user(self._id))
         except Refused as refused:
             if refused.status == 404:
-                self._loading.set_text(f"There is no such user. {refused}")
+                self._loading.set_text(str(refused))
                 return
             raise
         self._show(self._row)

@@ -76,7 +76,7 @@ async def test_filters_of_the_query_leave_what_they_name(owner: Owner, backend: 
         "state=void": [bad], "state=SETTLED": [good], "status=200": [good], "status=5xx": [bad], "status=404": [],
         "model=stand-in&user=bob": [bad], "model=none": [], "endpoint=embeddings": [], "from=2020-01-01": [bad, good],
         "to=2020-01-01": [], "from=2020-01-01T00:00:00%2B02:00&to=2999-12-31": [bad, good], "to=1577836800": [],
-        "user=&state=": [bad, good],
+        "user=&state=": [bad, good], f"id={bad}": [bad], f"id={bad}&user=ada": [], "id=req_x": [],
     }  # fmt: skip
     for query, ids in expected.items():
         assert [row["id"] for row in (await owner.done("GET", f"{PATH}?{query}"))["data"]] == ids, query

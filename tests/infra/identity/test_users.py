@@ -19,9 +19,9 @@ async def test_a_user_not_found_is_named_with_the_one_probably_meant(identity: I
     await make_user("rob")
     await make_user("Friederike")
     for asked, answer in [
-        ("bob", "no user named bob; did you mean rob?"),
-        ("friedrike", "no user named friedrike; did you mean Friederike?"),
-        ("zzz", "no user named zzz"),
+        ("bob", "There is no user named bob; did you mean rob?"),
+        ("friedrike", "There is no user named friedrike; did you mean Friederike?"),
+        ("zzz", "There is no user named zzz."),
     ]:
         with pytest.raises(NotFound) as found:
             await identity.users.find(asked)
