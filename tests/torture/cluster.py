@@ -136,7 +136,9 @@ class Cluster:
 
     async def open_rows(self) -> list[dict[str, Any]]:
         """Requests that still hold money."""
-        return await self.store.rows("SELECT id, instance FROM requests WHERE state IN ('HELD', 'STREAMING')")
+        return await self.store.rows(
+            "SELECT id, instance, stream, progress FROM requests WHERE state IN ('HELD', 'STREAMING')"
+        )
 
     async def rows(self) -> dict[str, dict[str, Any]]:
         """All requests by id."""

@@ -54,7 +54,9 @@ async def test_who_alone_lost_the_database_ends_its_streams_before_others_get_it
         streams = [asyncio.create_task(streamed(http, lost.url, key)) for _ in range(SLOTS)]
         while gates.backend.running < SLOTS:
             await asyncio.sleep(0.05)
-        await asyncio.sleep(2)  # with a checkpoint
+        async with asyncio.timeout(20):
+            while not all(row["progress"] for row in await gates.open_rows()):  # each with a checkpoint
+                await asyncio.sleep(0.1)
         line.cut()
         cut, heard = time.monotonic(), list[float]()
         for stream in streams:
@@ -80,6 +82,9 @@ async def test_who_alone_lost_the_database_ends_its_streams_before_others_get_it
         )
         assert {code for _, code in ends} == {"overloaded"}
         assert max(heard) < LEASE_SECONDS + 2, "they are told before it is booked, which the database does not let"
+        async with asyncio.timeout(20):
+            while any(row["stream"] for row in await gates.open_rows()):
+                await asyncio.sleep(0.1)
         line.mend()
         await gates.resolved(20)
         rows = [row for row in (await gates.rows()).values() if row["stream"]]
