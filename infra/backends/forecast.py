@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infra.backends.queue import Rank
+from infra.backends.shares import Claim
 from infra.backends.slots import MEASURED
 from infra.errors import Overloaded
 
@@ -43,15 +44,28 @@ def seconds(lanes: Sequence[Lane]) -> float:
     return max(0.0, found)
 
 
-def lane(station: "Station", position: int) -> Lane:
-    """What the `position`-th of those who wait there, from 1, has before it."""
+def lane(station: "Station", position: float, rank: Rank | None = None, weight: int = 1) -> Lane:
+    """What the `position`-th of those who wait there, from 1, has before it: one of this rank, whose user has this
+    weight; None: whoever comes when all have been served that wait anywhere."""
     holding, pace = station.holding, station.pace
     if holding is not None:
-        position = max(0, position + holding.waiting_elsewhere - holding.spare)
+        elsewhere: float = holding.waiting_elsewhere
+        if rank is not None:
+            elsewhere = before(position, rank, max(weight, station.queue.weight(rank)), holding.others)
+        position = max(0, position + elsewhere - holding.spare)
     each, late = station.slots.each, 0.0
     if pace is not None and pace.each > each:
         each, late = pace.each, pace.left - pace.each
     return Lane(position - 1, station.shared / (len(station.queue) or 1), each, late)
+
+
+def before(position: float, rank: Rank, weight: int, others: Sequence[Claim]) -> float:
+    """How many are served in other processes before the `position`-th of a rank in this one, where users of so much
+    weight wait (pure): all of a better rank, and of the same as many as it is in turn with."""
+    ahead = [other for other in others if other.waiting > 0 and other.rank <= rank]
+    return sum(
+        min(other.waiting, position * other.weight / weight if other.rank == rank else other.waiting) for other in ahead
+    )
 
 
 def _known(station: "Station") -> bool:
@@ -68,7 +82,7 @@ def refusal(
         wait = seconds([lane(station, len(station.queue) + 1) for station in found])
         return Overloaded("The queue of this model is full.", retry_after=wait)
     longest = max(station.backend.queue.wait for station in room)
-    wait = seconds([lane(station, station.place(user, weight, rank)) for station in room])
+    wait = seconds([lane(station, station.place(user, weight, rank), rank, weight) for station in room])
     if wait <= longest or not all(_known(station) for station in room):
         return None
     words = f"The wait for this model is about {wait:.0f} seconds, too long to queue."

@@ -183,6 +183,10 @@ class FairQueue(Generic[T]):
         """Virtual time in a rank, and the number of the time that somebody waits in it without a break."""
         return self._rounds[rank].passed, self._rounds[rank].times
 
+    def weight(self, rank: Rank) -> int:
+        """Of the users who wait in a rank."""
+        return self._rounds[rank].weight
+
     def order(self) -> Iterator[T]:
         """Everyone in the order in which they would be served if nobody came or left."""
         for found in self._rounds.values():

@@ -95,4 +95,6 @@ class Waiter:
         place = min(self._queued.values(), default=0)
         if self._told is not None and place not in (0, self._place):
             self._place = place
-            self._told(place, seconds([lane(station, at) for station, at in self._queued.items()]))
+            self._told(
+                place, seconds([lane(station, at, self.rank, self.weight) for station, at in self._queued.items()])
+            )

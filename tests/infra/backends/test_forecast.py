@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from infra.backends.forecast import Lane, seconds
+from infra.backends.forecast import Lane, before, seconds
 from infra.backends.pool import Pool
+from infra.backends.queue import Rank
+from infra.backends.shares import Claim
 from infra.config.objects import QueueSettings, Target
 from infra.errors import Overloaded
 from tests.infra.backends.test_pool import A, B, backend, pool, server
@@ -30,6 +32,15 @@ __all__ = ["server"]
 )
 def test_those_who_wait_for_several_are_served_by_all_of_them(lanes: list[Lane], expected: float) -> None:
     assert seconds(lanes) == pytest.approx(expected)
+
+
+def test_who_waits_elsewhere_comes_in_turn_and_not_all_before() -> None:
+    fair, owner, flex = (Claim(name, 1, 9, rank, 2) for name, rank in (("b", 2), ("c", 0), ("d", 3)))
+    assert before(1, Rank.FAIR, 2, [fair]) == 1
+    assert before(3, Rank.FAIR, 1, [fair, flex]) == 6
+    assert before(50, Rank.FAIR, 1, [fair]) == 9
+    assert before(1, Rank.FAIR, 2, [fair, owner]) == 10
+    assert before(1, Rank.FRONT, 1, [fair]) == 0
 
 
 async def measured(found: Pool, targets: list[Target], each: float) -> None:

@@ -107,32 +107,6 @@ async def test_slots_are_divided_by_the_users_who_wait_in_each_process(database:
         assert 0.6 < served["a"] * 3 / (served["b"] + served["c"] + served["d"]) < 1.7, served
 
 
-@pytest.mark.parametrize(("slots", "users"), [(1, 1), (2, 6)])
-async def test_one_request_is_served_before_all_that_wait_in_another_process(
-    database: str, slots: int, users: int
-) -> None:
-    async with house(database) as here:
-        one, two = await here.pool(slots=slots, length=400), await here.pool(slots=slots, length=400)
-        await here.knows()
-        order = list[str]()
-
-        async def come(pool: Pool, user: str) -> None:
-            seat = await pool.seat([A], user, 1)
-            order.append(user)
-            await asyncio.sleep(0.1)
-            seat.release()
-
-        crowd = [asyncio.create_task(come(one, f"user{number % users}")) for number in range(60)]
-        await until(lambda: len(order) > 4 * slots)
-        before = len(order)
-        await come(two, "modest")
-        # A turn of each user, what is on its way, and how late one process hears of the other.
-        assert order.index("modest") - before <= users + 4 * slots + 2
-        for task in crowd:
-            task.cancel()
-        await asyncio.gather(*crowd, return_exceptions=True)
-
-
 async def test_an_owner_in_one_process_goes_before_everybody_in_the_other(database: str) -> None:
     async with house(database) as here:
         one, two = await here.pool(slots=1), await here.pool(slots=1)
