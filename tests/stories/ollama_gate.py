@@ -31,7 +31,7 @@ HELLO: list[Any] = [{"role": "user", "content": "Say hello to the gateway."}]
 async def gateway(folder: Path, server: OllamaServer, options: str) -> AsyncIterator[Running]:
     """With these `options:` of Ollama."""
     async with running(folder, MANIFEST, ollama=server.url, options=options) as found:
-        found.client.timeout = 60  # type: ignore[assignment]
+        found.client.timeout = 100  # type: ignore[assignment]
         yield found
 
 

@@ -112,6 +112,9 @@ async def test_embeddings_cost_what_ollama_counts(
         assert answer.data[1].embedding == pytest.approx(direct["embeddings"][1], abs=1e-3)
         assert answer.usage.prompt_tokens == direct["prompt_eval_count"] > 2
     assert before - await balance(gate) == 2 * 100 * answer.usage.prompt_tokens
+    body = {"model": "real", "input": texts, "dimensions": 8}
+    short = await gate.post("/v1/embeddings", await gate.key("eve"), body)
+    assert ("x-aethergate-ignored" in short.headers) is (len(short.json()["data"][0]["embedding"]) != 8)
 
 
 async def test_a_model_with_messages_of_its_own_fits_as_told(gate: Running, client: AsyncOpenAI) -> None:
@@ -158,9 +161,11 @@ async def test_tools_are_called_and_answered(client: AsyncOpenAI, streamed: bool
     assert after.usage is not None
 
 
-async def test_an_effort_is_named_as_ignored_where_a_model_cannot_think(gate: Running, adapter: Adapter) -> None:
-    body = {"model": "real", "messages": HELLO, "max_tokens": 2, "reasoning_effort": "low", "mirostat": 2}
+async def test_what_it_does_not_do_is_named(gate: Running) -> None:
+    asked = {"reasoning_effort": "low", "mirostat": 2, "logprobs": True}
+    body = {"model": "real", "messages": HELLO, "max_tokens": 2, **asked}
     answer = await gate.post("/v1/chat/completions", await gate.key(), body)
     assert answer.status_code == 200, answer.text
-    ignored = {"mirostat", *(["reasoning_effort"] if adapter.known.abilities["gate"] else [])}
-    assert set(answer.headers["x-aethergate-ignored"].split(", ")) == ignored
+    ignored = set(answer.headers["x-aethergate-ignored"].split(", "))
+    assert {"reasoning_effort", "mirostat"} <= ignored
+    assert ("logprobs" in ignored) is not bool(answer.json()["choices"][0]["logprobs"])

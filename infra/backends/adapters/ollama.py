@@ -30,6 +30,16 @@ BATCHES = (0, 30)
 """From this version on llama.cpp's server does the work, with its limit of an embedding's input."""
 
 
+_READ_SINCE = {
+    "think": (0, 9),
+    "reasoning_effort": (0, 9),
+    "dimensions": (0, 11, 11),
+    "logprobs": (0, 12, 11),
+    "top_logprobs": (0, 12, 11),
+}
+"""Older ones answer as if it had not been asked for."""
+
+
 class OllamaAdapter(Adapter):
     """Bodies stay in OpenAI's words until they are sent, so that the relay may still lower `max_tokens`."""
 
@@ -67,6 +77,8 @@ class OllamaAdapter(Adapter):
             raise BadRequest("This model takes no images.", param=where)
         if known.lacks("thinking") and sent.get("think"):  # a 400 there, and to whoever asks every model so a surprise
             ignored += [name for name in ("think", "reasoning_effort") if found.body.pop(name, None) is not None]
+        unread = [name for name, since in _READ_SINCE.items() if (0,) < self._version < since and found.body.get(name)]
+        ignored += [name for name in unread if found.body.pop(name)]
         if found.body.get("tool_choice", "auto") not in ("auto", "none"):
             ignored.append("tool_choice")
         return Prepared(found.body, tuple(ignored))

@@ -111,6 +111,24 @@ async def test_what_is_no_longer_read_is_named(ollama: OllamaStandIn, name: str)
         assert adapter.prepare("chat", {"messages": HELLO, name: 1}, NAME).ignored == (name,)
 
 
+@pytest.mark.parametrize(
+    ("version", "unread"),
+    [
+        ("0.5.4-ipexllm-20250407", {"reasoning_effort", "logprobs", "top_logprobs"}),
+        ("0.9.3", {"logprobs", "top_logprobs"}),
+        ("0.12.11", set()),
+        ("none", set()),
+    ],
+)
+async def test_what_is_not_read_yet_is_named(ollama: OllamaStandIn, version: str, unread: set[str]) -> None:
+    ollama.version = version
+    async with told(ollama) as adapter:
+        body = {"messages": HELLO, "reasoning_effort": "low", "logprobs": True, "top_logprobs": 2}
+        assert set(adapter.prepare("chat", body, NAME).ignored) == unread
+        sizes = adapter.prepare("embedding", {"input": "hi", "dimensions": 8}, NAME).ignored
+        assert sizes == (("dimensions",) if unread else ())
+
+
 async def test_models_that_ollama_com_runs_are_not_the_boxs(ollama: OllamaStandIn) -> None:
     ollama.remote = {"llama3:latest"}
     async with told(ollama) as adapter:
