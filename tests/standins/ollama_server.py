@@ -25,8 +25,11 @@ MODELS = {
     "gate": f'TEMPLATE """{TEMPLATE}"""\nPARAMETER num_gpu 0\nPARAMETER stop <|im_end|>\n',
     "few": 'TEMPLATE """{{ range .Messages }}{{ .Content }} {{ end }}"""\nPARAMETER num_gpu 0\nPARAMETER num_ctx 512\n'
     "SYSTEM You are brief.\nMESSAGE user Hello there\nMESSAGE assistant Hi\n",
+    "muse": 'TEMPLATE """{{ range $i, $m := .Messages }}{{ if .Thinking }}{ {{ .Thinking }} ,{{ end }}{{ .Content }}'
+    ' {{ end }}"""\nPARAMETER num_gpu 0\n',
 }
-"""`gate` takes tools and has Ollama's own context; `few` has one, a system prompt and messages from its Modelfile."""
+"""`gate` takes tools and has Ollama's own context; `few` has one, a system prompt and messages from its Modelfile; the
+first field of an object that `muse` says is a thought."""
 
 
 class OllamaServer:

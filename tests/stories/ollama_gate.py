@@ -17,6 +17,7 @@ backends:
 models:
   real: {{backend: "box/gate", price: {{input: 0.10/1M, output: 0.40/1M}}}}
   few: {{backend: "box/few", price: {{input: 0.10/1M, output: 0.40/1M}}}}
+  muse: {{backend: "box/muse", price: {{input: 0.10/1M, output: 0.40/1M}}}}
   gone: {{backend: "box/gone", price: {{input: 0.10/1M, output: 0.40/1M}}}}
 endpoints:
   - {{routes: [POST /v1/chat/completions], function: functions.chat_completions}}

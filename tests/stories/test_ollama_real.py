@@ -42,7 +42,7 @@ async def test_a_probe_loads_nothing_and_tells_what_is_there_and_what_each_can(
     await unload(ollama_server)
     known = adapter.known = await adapter.probe()
     assert known.up, known.why
-    assert {name.partition(":")[0] for name in known.models} == {"gate", "few"}
+    assert {name.partition(":")[0] for name in known.models} == {"gate", "few", "muse"}
     assert known.loaded == ()
     assert await ollama_server.loaded() == []
     assert known.abilities["gate"] in (set(), {"completion", "tools"}), "older ones do not tell"
@@ -159,6 +159,36 @@ async def test_tools_are_called_and_answered(client: AsyncOpenAI, streamed: bool
     turn = [{"role": "assistant", "tool_calls": [said]}, {"role": "tool", "tool_call_id": found.id, "content": "sun"}]
     after = await client.chat.completions.create(messages=[*HELLO, *turn], **{**body, "max_tokens": 3})
     assert after.usage is not None
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_thoughts_are_reasoning_and_cost_as_all_else(
+    gate: Running, client: AsyncOpenAI, adapter: Adapter, streamed: bool
+) -> None:
+    if "thinking" not in adapter.known.abilities["muse"]:
+        pytest.skip("this Ollama knows no thoughts")
+    schema = {"type": "object", "properties": {name: {"enum": ["yes", "no"]} for name in ("thought", "said")}}
+    schema |= {"required": ["thought", "said"]}
+    form = {"type": "json_schema", "json_schema": {"name": "muse", "schema": schema}}
+    body: Any = {"model": "muse", "messages": HELLO, "response_format": form, "max_tokens": 90, "temperature": 0}
+    before = await balance(gate)
+    if streamed:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        events = [event async for event in await client.chat.completions.create(**body, reasoning_effort="low")]
+        deltas: list[Any] = [choice.delta for event in events for choice in event.choices]
+        thought = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+        said, usage = "".join(delta.content or "" for delta in deltas), events[-1].usage
+    else:
+        answer: Any = await client.chat.completions.create(**body, reasoning_effort="low")
+        message, usage = answer.choices[0].message, answer.usage
+        thought, said = message.reasoning_content, message.content
+    assert '"thought"' in thought
+    assert '"said"' in said
+    assert '"thought"' not in said
+    assert before - await balance(gate) == cost(usage) > 0
+    if not streamed:
+        plain: Any = await client.chat.completions.create(**body, reasoning_effort="none")
+        assert '"thought"' in plain.choices[0].message.content
 
 
 async def test_what_it_does_not_do_is_named(gate: Running) -> None:
