@@ -28,6 +28,13 @@ def test_only_what_differs_is_shown_and_amounts_once() -> None:
     assert in_a_line(before, after) == "balance: 1.00 → 2.50, models: a, b, and 1 more"
 
 
+def test_a_price_is_told_for_a_million_tokens_and_not_again_for_one() -> None:
+    before = {"price_in": "3.5E-7", "price_out": "8E-7", "price": {"input": "0.35/1M", "output": "0.80/1M"}}
+    after = {"price_in": "3.5E-7", "price_out": "0.0000012", "price": {"input": "0.35/1M", "output": "1.20/1M"}}
+    assert in_a_line(before, after) == "price.output: 0.80/1M → 1.20/1M"
+    assert in_a_line({"price_in": "1"}, {"price_in": "2"}) == "price_in: 1 → 2"
+
+
 def test_what_came_and_what_went_are_told_as_such() -> None:
     assert in_a_line(None, {"name": "x", "id": "1"}) == "name: x"
     assert in_a_line({"name": "x"}, None) == "name: x gone"

@@ -1,7 +1,7 @@
 """Before and after, field by field: what an entry of the audit log changed."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ _SELF_EVIDENT = frozenset({"id", "key_prefix", "created_at", "expires_at", "pric
 """Left out of the line: it stands beside it, or says nothing there."""
 _CHANGE = frozenset({"kind", "subject", "text"})
 """What a change of gateway.yaml has: the text is read under its subject, and what else it has after all texts."""
+_PER_TOKEN = {"price_in": "price.input", "price_out": "price.output"}
+"""The same price twice, for one token and for a million: people read the latter."""
 Difference = tuple[str, str, str]
 """(path of the field, before, after), as text."""
 
@@ -30,11 +32,17 @@ _SIDES = (_Side(1, "Before", "gone"), _Side(2, "After", "come"))
 
 
 def differences(before: Any, after: Any) -> list[Difference]:
-    """Every field that differs, in the order of the newer; amounts once, not again in nano-units."""
+    """Every field that differs, in the order of the newer; amounts once, not again in nano-units or for one token."""
     old, new = dict(_flat(before)), dict(_flat(after))
     paths = [*new, *(path for path in old if path not in new)]
     found = [(path, old.get(path, ABSENT), new.get(path, ABSENT)) for path in paths]
-    return [each for each in found if each[1] != each[2] and not each[0].endswith("_nano")]
+    return [each for each in found if each[1] != each[2] and not _said_again(each[0], {*old, *new})]
+
+
+def _said_again(path: str, paths: Set[str]) -> bool:
+    within, _, name = path.rpartition(".")
+    twin = _PER_TOKEN.get(name)
+    return name.endswith("_nano") or (twin is not None and (f"{within}.{twin}" if within else twin) in paths)
 
 
 def in_a_line(before: Any, after: Any, most: int = 2) -> str:

@@ -118,12 +118,11 @@ const room = {
   async copy(event) {
     const box = event.target.closest(".copies"), field = box.querySelector("input, textarea");
     const text = field ? field.value : box.querySelector(".copied").textContent;
-    if (navigator.clipboard) await navigator.clipboard.writeText(text);
-    else room.copyOldWay(text, box);
+    try { await navigator.clipboard.writeText(text); } catch { room.copyOldWay(text, box); }
     Quasar.Notify.create({message: "Copied", timeout: 1500});
   },
 
-  copyOldWay(text, box) { // over plain HTTP from another machine there is no navigator.clipboard
+  copyOldWay(text, box) { // without leave, or over plain HTTP from another machine, where there is no navigator.clipboard
     const area = Object.assign(document.createElement("textarea"), {value: text});
     box.append(area);
     area.select();
