@@ -48,6 +48,8 @@ class Holding:
         self._spell: tuple[int, int] | None = None
         """Since when somebody waits here, for whom virtual time is `_ahead` of what it is among all processes."""
         self._ahead = 0
+        self._laid = self._laid_told = False
+        """One is laid down for somebody else: the next one is when that was taken."""
         self._number = self._told = -1
         """Of the lease under which the database answered last, and was told last, what is held here."""
         station.slots.leased, station.slots.sure = station.slots.busy, self.sure
@@ -117,11 +119,11 @@ class Holding:
         """A slot came back: it stays unless others have more right to it."""
         slots = self._station.slots
         held = slots.leased or 0
-        first = heir(self._claim(), self.others)
-        if self._ended or held + sum(other.slots for other in self.others) > slots.total:
+        first, left = heir(self._claim(), self.others), slots.total - held - sum(other.slots for other in self.others)
+        if self._ended or left < 0:
             slots.leased = max(slots.busy, held - 1)
-        elif first is not None:
-            slots.leased = max(slots.busy, held - 1)
+        elif first is not None and not left and not self._laid:
+            self._laid, slots.leased = True, max(slots.busy, held - 1)
             self.others = tuple(other.with_one_more() if other is first else other for other in self.others)
         else:
             return
@@ -163,7 +165,7 @@ class Holding:
             self._station.backend.name, slots.total, mine.slots, mine.waiting, mine.rank, mine.weight, mine.passed,
             fresh, self._sharing.grace_us,
         )  # fmt: skip
-        self._again = False
+        self._again, self._laid_told = False, self._laid
         self._flying = self._sharing.tell(report)
         if fresh:
             self._flying.add_done_callback(partial(self._began, time, spell))
@@ -206,7 +208,7 @@ class Holding:
 
     def _answered(self, answer: "asyncio.Future[Share]") -> None:
         self._flying = None
-        got = 0
+        self._laid, got = self._laid and not self._laid_told, 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

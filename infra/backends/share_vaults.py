@@ -11,6 +11,7 @@ from infra.backends.shares import Claim, Leave, Report, Share, granted, now
 from infra.backends.trial import Trial, postgres_claim, sqlite_claim
 from infra.ledger.connections import CountingSqlite, OwnPostgres
 from infra.ledger.life import Life, life
+from infra.ledger.vault import LEASE_SECONDS
 from infra.store.clock import SECOND_US, now_us
 from infra.store.database import Store
 
@@ -32,7 +33,11 @@ _OTHERS_SQLITE, _SAVE_SQLITE = _OTHERS.format("?", "?", "?"), _SAVE.format(*"???
 _OTHERS_POSTGRES, _SAVE_POSTGRES = _OTHERS.format("$1", "$2", "$3"), _SAVE.format(*(f"${at}" for at in range(1, 8)))
 
 
-def _claims(rows: Iterable[Sequence[Any]], since_us: int) -> Iterator[Claim]:
+QUIET_US = LEASE_SECONDS * SECOND_US * 7 // 15
+"""A process renews its lease three times in it: one that has not for so long comes for nothing that is left for it."""
+
+
+def _claims(rows: Iterable[Sequence[Any]], now_us: int, since_us: int) -> Iterator[Claim]:
     """Of the processes that may be connected to the backend: a lease that runs does not help who is gone, and one that
     has run out does not take the slots of who stands still."""
     for instance, slots, waiting, rank, weight, passed, lease_until_us, *process in rows:
@@ -40,7 +45,8 @@ def _claims(rows: Iterable[Sequence[Any]], since_us: int) -> Iterator[Claim]:
         if found is Life.GONE:
             continue
         if lease_until_us > since_us:
-            yield Claim(instance, slots, waiting, rank, weight, passed)
+            asks = lease_until_us > now_us + LEASE_SECONDS * SECOND_US - QUIET_US
+            yield Claim(instance, slots, waiting if asks else 0, rank, weight, passed)
         elif found is Life.THERE:
             yield Claim(instance, slots, stands=process[1])
 
@@ -49,7 +55,7 @@ def _answer(
     report: Report, instance: str, rows: Iterable[Sequence[Any]], since_us: int
 ) -> tuple[Share, tuple[Any, ...]]:
     """The share, and the row to save."""
-    others = tuple(_claims(rows, since_us))
+    others = tuple(_claims(rows, since_us + report.grace_us, since_us))
     passed = now(report.rank, others) if report.fresh else report.passed
     mine = Claim(instance, report.keep, report.waiting, report.rank, report.weight, passed)
     share = Share(granted(mine, report.total, others), others, passed)
