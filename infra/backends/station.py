@@ -153,7 +153,7 @@ class Station:
 
     def _look_to_the_pace(self) -> None:
         waits = len(self.queue) and self.slots.free and self.service.closed() is None
-        if self.pace is not None and waits and not self._open:
+        if self.pace is not None and waits:  # also where its moment has just come: nobody else would look
             self.pace.want(min(len(self.queue), self.slots.idle), self.holding)
 
     @property

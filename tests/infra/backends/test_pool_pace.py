@@ -1,10 +1,12 @@
 """Who waits for a backend's pace waits in its queue: in turn, no longer than one may, and not after hours."""
 
 import asyncio
+import itertools
 import time
 
 import pytest
 
+from infra.backends.pace import Pace
 from infra.backends.pool import Pool
 from infra.backends.queue import Rank
 from infra.config.objects import QueueSettings
@@ -116,3 +118,14 @@ async def test_who_leaves_while_it_waits_for_the_pace_takes_no_turn_along(server
         began = time.monotonic()
         await used_up(found, 1)
         assert time.monotonic() - began < 0.6
+
+
+async def test_a_turn_that_comes_while_it_is_looked_at_is_not_missed(
+    server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pool(backend("a", server.url, slots=20, pace=Rate(100, 1))) as found:
+        await used_up(found, 100)
+        looks = itertools.cycle([False, True])  # as where the clock moves on between two looks
+        monkeypatch.setattr(Pace, "open", lambda pace, holding: next(looks))
+        async with asyncio.timeout(3):
+            await asyncio.gather(*(used_up(found, 1) for _ in range(10)))
