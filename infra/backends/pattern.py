@@ -33,7 +33,7 @@ class Pattern:
 
     def text(self, data: bytes) -> str | None:
         """The text of an event that is like this one in all else; None for any other."""
-        if len(data) < self._around or not (data.startswith(self._head) and data.endswith(self._tail)):
+        if not (data.startswith(self._head) and data.endswith(self._tail)) or len(data) < self._around:
             return None
         try:
             return _decode_text(data[self._from : self._to])

@@ -3,6 +3,7 @@ else rows locked in id order, read, decided and written."""
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import asyncpg
@@ -11,6 +12,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 
 from infra.ledger import batch, failpoint
 from infra.ledger import postgres_sql as sql
+from infra.ledger.awake import Awake
 from infra.ledger.books import Account, Books, EntryRow, RequestRow, values
 from infra.ledger.connections import OwnPostgres
 from infra.ledger.operations import Operation, Refused, Renew, Result
@@ -35,6 +37,7 @@ class PostgresVault(OwnPostgres):
         await super().open()
         self._remembered = Remembered()
         self._shared_until = 0.0
+        self._awake = Awake()
         self._prepared: dict[str, PreparedStatement[Any]] = {}
         """By its text: asyncpg's own way to what it has prepared takes longer than what it does with it."""
 
@@ -70,8 +73,12 @@ class PostgresVault(OwnPostgres):
         statement = sql.at_once(*map(bool, parts), durable=durable, single=single)
         given = [_json(part) for part in parts if part] if not single else [v for part in parts for v in _row(part)]
         failpoint.reach("before-commit")
+        ready = await self._ready(statement)
+        # Others keep the loop awake anyway, and must not pay for it.
+        lone = len(requests) == 1 and self._remembered.open == len(known)
         try:
-            so: bool = await (await self._ready(statement)).fetchval(*given)
+            with self._awake.waiting() if lone else nullcontext():
+                so: bool = await ready.fetchval(*given)
         except asyncpg.UniqueViolationError:
             return False  # a request that begins with this batch is there: its first try was written after all
         failpoint.reach("after-commit")

@@ -31,6 +31,11 @@ class Remembered:
             requests={id: RequestRow(*values(row)) for id in needs.requests if (row := self._requests.get(id))},
         )
 
+    @property
+    def open(self) -> int:
+        """How many requests of this process are open."""
+        return len(self._requests)
+
     def was(self, id: str) -> Account:
         """The account as the copies were made of it."""
         return self._accounts[id]

@@ -10,15 +10,12 @@ from quart import Response
 from infra.errors import GatewayError
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+encode = _ENCODER.encode
+"""JSON; Decimals become exact numbers."""
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 DONE = b"data: [DONE]\n\n"
 NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
-
-
-def encode(data: Any) -> bytes:
-    """JSON; Decimals become exact numbers."""
-    return _ENCODER.encode(data)
 
 
 def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
