@@ -84,14 +84,15 @@ async def _fill(store: Store, manifest: Manifest, secrets: Secrets, wish: Wish, 
             await bulk.commit(batch)
             done += requests
             say(done, wish.requests)
-    await aftermath.settle(store, rng, persons, end_us)
+    first = max(persons, key=lambda person: person.weight if person.left_us == end_us else 0)
+    named = first.keys[0][0]
+    await aftermath.settle(store, rng, persons, end_us, named)
     roller = Roller(store)
     while await roller.step():
         pass
     await aftermath.tidied(store)
-    first = max(persons, key=lambda person: person.weight if person.left_us == end_us else 0)
     ids = [sell.id for sell in sold]
-    return Filled(len(persons), len(texts), done, ids, first.name, texts[first.keys[0][0]])
+    return Filled(len(persons), len(texts), done, ids, first.name, texts[named])
 
 
 async def _mark(wish: Wish) -> None:

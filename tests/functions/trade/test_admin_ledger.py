@@ -206,8 +206,9 @@ async def test_a_viewer_who_leaves_stops_the_check(owner: Owner, monkeypatch: py
 
     async def slow(sql: str, *values: Any) -> Any:
         nonlocal reads
-        reads += 1
-        await asyncio.sleep(0.6)
+        if " AS subject" in sql:  # a check's; others read as well, as the figures ahead of the owner
+            reads += 1
+            await asyncio.sleep(0.6)
         return await real(sql, *values)
 
     monkeypatch.setattr(owner.gateway.store, "read", slow)

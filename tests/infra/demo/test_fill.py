@@ -82,6 +82,8 @@ async def test_a_gateway_on_it_adds_no_price_and_takes_the_key_that_was_named(tm
         assert len(rows) <= 4, "two models, each with two versions at most"
         refused = await gateway.post("/v1/chat/completions", found.key, {"model": "chat"})
         assert refused.status_code in (400, 403), refused.text
+        [key] = await gateway.gateway.store.rows("SELECT active, expires_us FROM keys WHERE prefix = ?", found.key[:15])
+        assert key["active"] and key["expires_us"] is None, "it is named to be used"
 
 
 async def test_a_database_that_is_in_use_is_left_alone(tmp_path: Path, database: str) -> None:
