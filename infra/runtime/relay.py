@@ -60,8 +60,7 @@ class Relay:
         self.billed: Billed | None = None
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
-        self._checkpointed = -1
-        self._ending = False
+        self._checkpointed, self._ending = -1, False
         self.because: GatewayError | None = None  # why we cut it, where it was not the client who left
 
     def bind(self, bounds: Bounds) -> None:
@@ -154,10 +153,12 @@ class Relay:
             log.exception("request %s failed", self.call.id)
             error = GatewayError("Something went wrong in the gateway; it was noted.")
         self._ending = True
-        if self.because is not None:  # told at once: a database that is away may be why
-            self._finish(self.because, None)
-            self._pipe.close()
-        await self._end(ending, error)
+        try:
+            if self.because is not None:  # told at once: a database that is away may be why
+                self._finish(self.because, None)
+                self._pipe.close()
+        finally:
+            await self._end(ending, error)
 
     async def _work(self) -> None:
         self._reply = reply = await self.sending.reply()
@@ -295,6 +296,5 @@ class Relay:
             return None
         self._checkpointed = self.meter.pieces
         units = self.meter.so_far()
-        cost = self.bounds.cost(units)
-        served = self.row.price_id, self.row.served_model
+        cost, served = self.bounds.cost(units), (self.row.price_id, self.row.served_model)
         return Progress(self.call.id, cost, units_json(units), units.input, units.output, self.first_byte_us, *served)
