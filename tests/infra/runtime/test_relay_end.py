@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from infra.errors import GatewayError
 from infra.ledger.operations import Settle
 from infra.ledger.sqlite_vault import SqliteVault
 from infra.metering.meter import Meter
+from infra.runtime.relay import Relay
 from tests.standins.openai_backend import StandIn
 from tests.standins.running import MANIFEST, Running, running
 
@@ -61,6 +63,27 @@ async def test_two_who_end_a_request_at_once_book_it_once(gate: Running, backend
         await anext(answer.aiter_bytes())
         (relay,) = gate.gateway.relays.values()
         await asyncio.gather(relay.leave(), relay.leave(), gate.gateway.cut())
+    await gate.settled()
+    (row,) = await gate.requests()
+    assert (row.state, row.basis) == ("SETTLED", "partial")
+
+
+async def test_a_cut_that_cannot_be_told_is_booked_all_the_same(
+    gate: Running, backend: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.script(pieces=50, delay=0.02)
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("it cannot be told")
+
+    monkeypatch.setattr(Relay, "_finish", broken)
+    headers = {"authorization": f"Bearer {await gate.key()}"}
+    async with gate.client.stream("POST", PATH, json={**CHAT, "stream": True}, headers=headers) as answer:
+        await anext(answer.aiter_bytes())
+        (relay,) = gate.gateway.relays.values()
+        while not relay.meter.pieces:
+            await asyncio.sleep(0.01)
+        await relay.leave(because=GatewayError("The owner has stopped it."))
     await gate.settled()
     (row,) = await gate.requests()
     assert (row.state, row.basis) == ("SETTLED", "partial")
