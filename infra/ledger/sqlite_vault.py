@@ -1,7 +1,7 @@
 """The money tables in SQLite: one connection in one thread, one hop to it per batch that waits for the disk.
 
 A few holds wait for nothing: they are written at once, by whoever hands them over. The way to a thread and back takes
-longer than they do.
+longer than they do. So is the bill of a lone request, where the disk is quick: nobody else is kept waiting by it.
 """
 
 import asyncio
@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from infra.ledger import batch, failpoint
-from infra.ledger.books import Account, AuditRow, Books, EntryRow, RequestRow, columns, values
+from infra.ledger.books import OPEN, Account, AuditRow, Books, EntryRow, RequestRow, columns, values
 from infra.ledger.connections import OwnSqlite, begin
-from infra.ledger.operations import Hold, Operation, Renew, Result
+from infra.ledger.operations import Hold, Operation, Renew, Result, Settle, Void
 from infra.ledger.vault import LEASE_SECONDS
 from infra.store.clock import SECOND_US, now_us
 
 _ACCOUNT = columns(Account)
 _REQUEST = columns(RequestRow)
+_SELECT_ACCOUNTS = f"SELECT {', '.join(_ACCOUNT)} FROM users WHERE id"
+_SELECT_REQUESTS = f"SELECT {', '.join(_REQUEST)} FROM requests WHERE id"
+_SELECT_ENTRIES = f"SELECT {', '.join(columns(EntryRow))} FROM entries WHERE id"
 
 
 ROWS_MAX = 64
@@ -32,7 +35,9 @@ that a batch is as few of them as can be."""
 AT_ONCE_MAX = 16
 """Holds that are written without a thread, together."""
 AT_ONCE_IN_A_ROW = 100
-"""Batches of them, until one goes to the thread after all, which also checkpoints the log that they fill."""
+"""Batches without a thread, until one goes there after all, which also checkpoints the log that they fill."""
+QUICK_SECONDS = 0.002
+"""A disk is quick where the last commit that had to reach it took no longer."""
 SLOW_SECONDS, SLOW_FOR_SECONDS = 0.05, 5.0
 """A disk that made the event loop wait for so long gets all batches in the thread, for a while."""
 
@@ -44,12 +49,17 @@ class _Manner(NamedTuple):
     wal_autocheckpoint: int
     """Pages after which the commit also carries the log over, and waits for the disk."""
 
+    @property
+    def at_once(self) -> bool:
+        """Neither for another connection that writes nor for a log that is carried over does this wait."""
+        return self.wal_autocheckpoint == 0
+
 
 _LOG_PAGES = 4000
 """SQLite's own 1000 carry a page over that is written anew at once: with 4000, requests at 32 connections take a
 twelfth less of the CPU, and the log has 16 MB."""
 _DURABLE, _LATER = _Manner("FULL", _LOG_PAGES), _Manner("NORMAL", _LOG_PAGES)
-_AT_ONCE = _Manner("NORMAL", 0)
+_DURABLE_AT_ONCE, _LATER_AT_ONCE = _Manner("FULL", 0), _Manner("NORMAL", 0)
 
 
 def _rows(width: int, count: int) -> str:
@@ -105,6 +115,9 @@ class SqliteVault(OwnSqlite):
         self._in_a_row = 0
         self._slow_until = 0.0
         """Monotonic seconds."""
+        self._quick = False
+        self._under_way: set[str] = set()
+        """Requests of this process, by id."""
         self._file: tuple[int, int] | None = None
 
     def _connect(self) -> sqlite3.Connection:
@@ -129,32 +142,42 @@ class SqliteVault(OwnSqlite):
 
     async def commit(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]]:
         """See `Vault.commit`; raises sqlite3.Error."""
-        written = self._at_once(operations) if self._waits_for_nothing(operations) else None
-        if written is not None:
-            return written
+        durable = batch.durable(operations)
+        if self._in_a_row < AT_ONCE_IN_A_ROW and self._may_be_at_once(operations):
+            written = self._at_once(operations, _DURABLE_AT_ONCE if durable else _LATER_AT_ONCE)
+            if written is not None:
+                return written
         self._in_a_row = 0
-        manner = _DURABLE if batch.durable(operations) else _LATER
+        manner = _DURABLE if durable else _LATER
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, operations, manner)
 
-    def _at_once(self, operations: Sequence[Operation]) -> tuple[list[Result], dict[str, tuple[int, int]]] | None:
+    def _at_once(
+        self, operations: Sequence[Operation], manner: _Manner
+    ) -> tuple[list[Result], dict[str, tuple[int, int]]] | None:
         """Without the thread; None while another connection writes: nothing is written, the thread waits for it."""
         self._in_a_row += 1
         began = time.monotonic()
         try:
-            return self._commit(operations, _AT_ONCE)
+            return self._commit(operations, manner)
         except _Busy:
             return None
         finally:
             if time.monotonic() - began > SLOW_SECONDS:
                 self._slow_until = time.monotonic() + SLOW_FOR_SECONDS
 
-    def _waits_for_nothing(self, operations: Sequence[Operation]) -> bool:
-        return (
-            len(operations) <= AT_ONCE_MAX
-            and self._in_a_row < AT_ONCE_IN_A_ROW
-            and all(type(operation) is Hold for operation in operations)
-            and time.monotonic() >= self._slow_until
-        )
+    def _may_be_at_once(self, operations: Sequence[Operation]) -> bool:
+        if time.monotonic() < self._slow_until:
+            return False
+        if len(operations) <= AT_ONCE_MAX and all(type(operation) is Hold for operation in operations):
+            return True
+        return self._quick and self._ends_the_only_one(operations)
+
+    def _ends_the_only_one(self, operations: Sequence[Operation]) -> bool:
+        """Whether no other request of this process is under way, which the disk would keep waiting."""
+        match operations:
+            case [Settle(final=row) | Void(final=row)]:
+                return self._under_way <= {row.id}
+        return False
 
     def _commit(
         self, operations: Sequence[Operation], manner: _Manner
@@ -172,11 +195,24 @@ class SqliteVault(OwnSqlite):
             connection.execute("ROLLBACK")
             raise
         failpoint.reach("before-commit")
+        began = time.monotonic()
         connection.execute("COMMIT")
+        if manner.synchronous == "FULL":
+            self._quick = time.monotonic() - began <= QUICK_SECONDS
         failpoint.reach("after-commit")
+        self._note(books)
         return results, {id: (books.accounts[id].balance, books.accounts[id].held) for id in books.touched_accounts}
 
+    def _note(self, books: Books) -> None:
+        for id in books.touched_requests:
+            if books.requests[id].state in OPEN:
+                self._under_way.add(id)
+            else:
+                self._under_way.discard(id)
+
     def _set(self, connection: sqlite3.Connection, manner: _Manner) -> None:
+        if manner is self._manner:
+            return
         before, self._manner = self._manner, None  # unknown, should one of them fail
         for number, (name, value) in enumerate(zip(_Manner._fields, manner, strict=True)):
             if before is None or before[number] != value:
@@ -189,7 +225,7 @@ class _Busy(Exception):
 
 
 def _begin(connection: sqlite3.Connection, manner: _Manner) -> None:
-    if manner is not _AT_ONCE:
+    if not manner.at_once:
         begin(connection)
         return
     try:
@@ -200,15 +236,15 @@ def _begin(connection: sqlite3.Connection, manner: _Manner) -> None:
 
 def _load(connection: sqlite3.Connection, needs: batch.Needs) -> Books:
     books = Books()
-    for row in _in(connection, f"SELECT {', '.join(_ACCOUNT)} FROM users WHERE id", needs.users):
+    for row in _in(connection, _SELECT_ACCOUNTS, needs.users):
         account = Account(*row)
         account.active = bool(account.active)
         books.accounts[account.id] = account
-    for row in _in(connection, f"SELECT {', '.join(_REQUEST)} FROM requests WHERE id", needs.requests):
+    for row in _in(connection, _SELECT_REQUESTS, needs.requests):
         request = RequestRow(*row)
         request.stream = bool(request.stream)
         books.requests[request.id] = request
-    for row in _in(connection, f"SELECT {', '.join(columns(EntryRow))} FROM entries WHERE id", needs.entries):
+    for row in _in(connection, _SELECT_ENTRIES, needs.entries):
         books.entries[row[0]] = EntryRow(*row)
     books.names = {row[0] for row in _in(connection, "SELECT name FROM users WHERE name", needs.names)}
     return books
@@ -236,5 +272,6 @@ def _save(connection: sqlite3.Connection, books: Books, renewals: Sequence[Renew
 
 
 def _save_new(connection: sqlite3.Connection, table: str, rows: Sequence[Any], more: str = "") -> None:
-    for count, found in _portions([values(row) for row in rows]):
-        connection.execute(_insert(table, count, more), found)
+    if rows:
+        for count, found in _portions([values(row) for row in rows]):
+            connection.execute(_insert(table, count, more), found)

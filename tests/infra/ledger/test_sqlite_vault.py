@@ -54,15 +54,78 @@ async def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     await store.close()
 
 
-async def test_a_hold_is_written_at_once_and_a_bill_in_the_thread_that_waits_for_the_disk(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def any_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine may be too slow for what is looked at."""
     monkeypatch.setattr(sqlite_vault, "SLOW_SECONDS", 60.0)
+    monkeypatch.setattr(sqlite_vault, "QUICK_SECONDS", 60.0)
+
+
+async def test_a_hold_is_written_at_once_and_the_bill_of_one_of_many_in_the_thread_that_waits_for_the_disk(
+    watched: Watched, any_disk: None
+) -> None:
+    for number in range(3):
+        await watched.hold(number)
+    for number in range(2):
+        await watched.ledger.settle(watched.row(number), 400)
+    assert watched.ways == [("NORMAL", True)] * 3 + [("FULL", False)] * 2
+    assert (await watched.ledger.money(watched.user_id, fresh=True)).balance == 10**9 - 800
+
+
+async def test_the_bill_of_a_lone_request_is_written_at_once_and_durably(watched: Watched, any_disk: None) -> None:
     for number in range(3):
         await watched.hold(number)
         await watched.ledger.settle(watched.row(number), 400)
-    assert watched.ways == [("NORMAL", True), ("FULL", False)] * 3
+    await watched.hold(3)
+    await watched.ledger.void(watched.row(3))
+    assert watched.ways == [("NORMAL", True), ("FULL", True)] * 3 + [("NORMAL", True)] * 2
     assert (await watched.ledger.money(watched.user_id, fresh=True)).balance == 10**9 - 1_200
+    assert (await watched.ledger.money(watched.user_id, fresh=True)).held == 0
+
+
+async def test_a_request_that_ended_keeps_no_other_from_being_a_lone_one(watched: Watched, any_disk: None) -> None:
+    for number in range(2):
+        await watched.hold(number)
+    await watched.ledger.settle(watched.row(0), 400)
+    await watched.ledger.settle(watched.row(1), 400)
+    assert watched.ways[-2:] == [("FULL", False), ("FULL", True)]
+
+
+async def test_the_bill_of_a_lone_request_waits_in_the_thread_for_a_disk_that_takes_its_time(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_vault, "SLOW_SECONDS", 60.0)
+    bills = 0
+
+    async def bill() -> bool:
+        """Whether it was written by the event loop."""
+        nonlocal bills
+        bills += 1
+        await watched.hold(bills)
+        await watched.ledger.settle(watched.row(bills), 400)
+        return watched.ways[-1] == ("FULL", True)
+
+    monkeypatch.setattr(sqlite_vault, "QUICK_SECONDS", -1.0)
+    await bill()  # from here on the disk is known to be slow
+    assert [await bill(), await bill()] == [False, False]
+    monkeypatch.setattr(sqlite_vault, "QUICK_SECONDS", 60.0)
+    assert [await bill(), await bill()] == [False, True]
+
+
+async def test_the_bill_of_a_lone_request_behind_another_writer_waits_in_the_thread(
+    watched: Watched, any_disk: None
+) -> None:
+    await watched.hold(1)
+    other = sqlite3.connect(watched.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    settling = asyncio.ensure_future(watched.ledger.settle(watched.row(1), 400))
+    await asyncio.sleep(0.1)
+    assert not settling.done()
+    other.execute("COMMIT")
+    other.close()
+    await settling
+    assert watched.ways == [("NORMAL", True), ("FULL", True), ("FULL", False)]
+    assert (await watched.ledger.money(watched.user_id, fresh=True)).balance == 10**9 - 400
 
 
 async def test_a_hold_behind_another_writer_waits_in_the_thread_while_the_loop_goes_on(watched: Watched) -> None:
@@ -81,13 +144,16 @@ async def test_a_hold_behind_another_writer_waits_in_the_thread_while_the_loop_g
     assert watched.ways == [("NORMAL", True), ("NORMAL", False)]
 
 
-async def test_holds_alone_do_not_let_the_log_grow_without_bound(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("billed", [False, True])
+async def test_what_is_written_at_once_does_not_let_the_log_grow_without_bound(
+    watched: Watched, any_disk: None, billed: bool
 ) -> None:
-    monkeypatch.setattr(sqlite_vault, "SLOW_SECONDS", 60.0)  # else this machine may be too slow for what is counted
-    for number in range(3_000):
+    for number in range(3_000 // (1 + billed)):
         await watched.hold(number)
-    assert watched.ways.count(("NORMAL", False)) == 3_000 // (sqlite_vault.AT_ONCE_IN_A_ROW + 1)
+        if billed:
+            await watched.ledger.settle(watched.row(number), 400)
+    in_thread = [way for way in watched.ways if way[1] is False]
+    assert len(in_thread) == 3_000 // (sqlite_vault.AT_ONCE_IN_A_ROW + 1)
     assert watched.path.with_name("aethergate.db-wal").stat().st_size < 2 * sqlite_vault._LOG_PAGES * 4_096
 
 
