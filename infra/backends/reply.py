@@ -132,10 +132,16 @@ class Reply:
             batch = self._batch(chunk)
             return (not batch or take(batch)) and not self._done
 
+        def quick(chunk: bytes) -> bool | None:
+            data = self._parser.only(chunk)
+            if data is None or self._patterns is None or (repeat := self._patterns.repeat(data)) is None:
+                return None
+            return take([repeat])
+
         try:
             async with asyncio.timeout(self._until - time.monotonic()):
                 with _blamed():
-                    await self._body.flow(arrived, self._idle)
+                    await self._body.flow(arrived, quick, self._idle)
         except TimeoutError as error:
             raise TookTooLong(LATE) from error
 

@@ -29,14 +29,21 @@ class Parser:
         self._name = b""
         self._first_line = True
         self._after_cr = False
+        self._between = False
+        """Nothing is left of what was fed before."""
+
+    def only(self, chunk: bytes) -> bytes | None:
+        """The data of an event, where the chunk is one and nothing else, as nearly all come that are sent when said."""
+        if self._between and chunk[:6] == b"data: " and chunk[-2:] == b"\n\n":
+            return None if b"\r" in chunk or chunk.count(b"\n") != 2 else chunk[6:-2]
+        return None
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that `chunk` completes; raises EventTooLong."""
+        if (data := self.only(chunk)) is not None:
+            return [Event(data)]
         if self._after_cr or b"\r" in chunk:
             chunk = self._plain_ends(chunk)
-        between = not (self._rest or self._data or self._name or self._first_line)
-        if between and chunk[:6] == b"data: " and chunk[-2:] == b"\n\n" and chunk.count(b"\n") == 2:
-            return [Event(chunk[6:-2])]  # one event and nothing else, as nearly all come that are sent when said
         *lines, self._rest = (self._rest + chunk).split(b"\n") if self._rest else chunk.split(b"\n")
         found: list[Event] = []
         for line in lines:
@@ -50,6 +57,7 @@ class Parser:
                 found.append(self._finish())
             else:
                 self._name = b""
+        self._between = not (self._rest or self._data or self._name or self._first_line or self._after_cr)
         if self._size + len(self._rest) > self._max:
             raise EventTooLong(f"an event of more than {self._max} bytes")
         return found
@@ -95,6 +103,9 @@ class Lines:
     def __init__(self, event_max: int = EVENT_MAX) -> None:
         self._max = event_max
         self._rest = b""
+
+    def only(self, chunk: bytes) -> bytes | None:
+        """See `Parser`: nothing is found so early."""
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The lines that `chunk` completes, empty ones left out; raises EventTooLong."""
