@@ -13,9 +13,9 @@ _DAYS = 7
 async def read_ahead(store: Store) -> None:
     """One question after the other; the answers are thrown away, what they were read from stays in memory."""
     now = now_us()
-    until = (now // HOUR_US + 1) * HOUR_US
+    hour = now // HOUR_US * HOUR_US
     for days in (1, 30):
         await sums(store, days, now)
     for by in ("user", "model"):
-        await series(store, Asked("hour", until - _DAYS * DAY_US, until, by, {}))
+        await series(store, Asked("hour", hour - _DAYS * DAY_US, hour + HOUR_US, by, {}))
     await overview(store, _DAYS, now)
