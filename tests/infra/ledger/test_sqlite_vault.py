@@ -56,13 +56,13 @@ async def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 @pytest.fixture
 def any_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine may be too slow for what is looked at."""
+    """This machine may be too slow for what is looked at; goes before `watched`, whose account is written, too."""
     monkeypatch.setattr(sqlite_vault, "SLOW_SECONDS", 60.0)
     monkeypatch.setattr(sqlite_vault, "QUICK_SECONDS", 60.0)
 
 
 async def test_a_hold_is_written_at_once_and_the_bill_of_one_of_many_in_the_thread_that_waits_for_the_disk(
-    watched: Watched, any_disk: None
+    any_disk: None, watched: Watched
 ) -> None:
     for number in range(3):
         await watched.hold(number)
@@ -72,7 +72,7 @@ async def test_a_hold_is_written_at_once_and_the_bill_of_one_of_many_in_the_thre
     assert (await watched.ledger.money(watched.user_id, fresh=True)).balance == 10**9 - 800
 
 
-async def test_the_bill_of_a_lone_request_is_written_at_once_and_durably(watched: Watched, any_disk: None) -> None:
+async def test_the_bill_of_a_lone_request_is_written_at_once_and_durably(any_disk: None, watched: Watched) -> None:
     for number in range(3):
         await watched.hold(number)
         await watched.ledger.settle(watched.row(number), 400)
@@ -83,7 +83,7 @@ async def test_the_bill_of_a_lone_request_is_written_at_once_and_durably(watched
     assert (await watched.ledger.money(watched.user_id, fresh=True)).held == 0
 
 
-async def test_a_request_that_ended_keeps_no_other_from_being_a_lone_one(watched: Watched, any_disk: None) -> None:
+async def test_a_request_that_ended_keeps_no_other_from_being_a_lone_one(any_disk: None, watched: Watched) -> None:
     for number in range(2):
         await watched.hold(number)
     await watched.ledger.settle(watched.row(0), 400)
@@ -113,7 +113,7 @@ async def test_the_bill_of_a_lone_request_waits_in_the_thread_for_a_disk_that_ta
 
 
 async def test_the_bill_of_a_lone_request_behind_another_writer_waits_in_the_thread(
-    watched: Watched, any_disk: None
+    any_disk: None, watched: Watched
 ) -> None:
     await watched.hold(1)
     other = sqlite3.connect(watched.path, isolation_level=None)
@@ -124,7 +124,8 @@ async def test_the_bill_of_a_lone_request_behind_another_writer_waits_in_the_thr
     other.execute("COMMIT")
     other.close()
     await settling
-    assert watched.ways == [("NORMAL", True), ("FULL", True), ("FULL", False)]
+    # On a machine that is slow the thread's patience may end, too, and the bill is tried again.
+    assert watched.ways[:3] == [("NORMAL", True), ("FULL", True), ("FULL", False)]
     assert (await watched.ledger.money(watched.user_id, fresh=True)).balance == 10**9 - 400
 
 
@@ -146,7 +147,7 @@ async def test_a_hold_behind_another_writer_waits_in_the_thread_while_the_loop_g
 
 @pytest.mark.parametrize("billed", [False, True])
 async def test_what_is_written_at_once_does_not_let_the_log_grow_without_bound(
-    watched: Watched, any_disk: None, billed: bool
+    any_disk: None, watched: Watched, billed: bool
 ) -> None:
     for number in range(3_000 // (1 + billed)):
         await watched.hold(number)
