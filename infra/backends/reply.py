@@ -133,6 +133,7 @@ class Reply:
             return (not batch or take(batch)) and not self._done
 
         def quick(chunk: bytes) -> bool | None:
+            """One event that repeats the one before but for its text."""
             data = self._parser.only(chunk)
             if data is None or self._patterns is None or (repeat := self._patterns.repeat(data)) is None:
                 return None
